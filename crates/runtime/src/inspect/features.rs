@@ -1,0 +1,67 @@
+//! Which WebAssembly proposals does the component need, and which does the engine leave out?
+
+use wasmparser::{Parser, ValidPayload, Validator, WasmFeatures};
+
+use super::error::InspectError;
+
+/// The proposals that Casemate's engine takes.
+///
+/// Beyond the second edition of WebAssembly: what current toolchains emit by default, and the two
+/// component-model types that JSON can carry. Everything else is surface without a user.
+pub const ENGINE_FEATURES: WasmFeatures = WasmFeatures::WASM2
+    .union(WasmFeatures::EXTENDED_CONST)
+    .union(WasmFeatures::COMPONENT_MODEL)
+    .union(WasmFeatures::CM_MAP)
+    .union(WasmFeatures::CM_FIXED_LENGTH_LISTS);
+
+/// Validates everything but the bodies of functions, and ends with the types.
+pub(super) fn validate(bytes: &[u8], features: WasmFeatures) -> wasmparser::Result<wasmparser::types::Types> {
+    let mut validator = Validator::new_with_features(features);
+    let mut parser = Parser::new(0);
+    parser.set_features(WasmFeatures::all());
+    let mut types = None;
+    for payload in parser.parse_all(bytes) {
+        // Wasmtime validates bodies when it compiles them, in the compiler's own process.
+        if let ValidPayload::End(end) = validator.payload(&payload?)? {
+            types = Some(end);
+        }
+    }
+    match types {
+        Some(types) => Ok(types),
+        // `parse_all` reports a missing end itself; `end` says so again if it ever does not.
+        None => validator.end(bytes.len()),
+    }
+}
+
+/// The proposals beyond [`ENGINE_FEATURES`] that the component uses outside of function bodies.
+///
+/// The validator names one missing proposal at a time, so it is asked until it is content.
+pub(super) fn needed(bytes: &[u8]) -> Result<WasmFeatures, InspectError> {
+    let mut features = ENGINE_FEATURES;
+    loop {
+        let Err(error) = validate(bytes, features) else { break };
+        match error.missing_wasm_feature() {
+            Some(missing) if !features.contains(missing) => features |= missing,
+            // With every proposal on it did validate: what is missing has no name.
+            _ => {
+                if features == WasmFeatures::all() {
+                    return Err(InspectError::malformed(&error));
+                }
+                features = WasmFeatures::all();
+            }
+        }
+    }
+    Ok(features - ENGINE_FEATURES)
+}
+
+/// Names of proposals, for people.
+pub(super) fn names(features: WasmFeatures) -> Vec<String> {
+    if features == WasmFeatures::all() - ENGINE_FEATURES {
+        return vec!["an unnamed proposal".to_owned()];
+    }
+    let names = features.iter_names().map(|(name, _)| name.to_ascii_lowercase().replace('_', "-"));
+    names.map(|name| match name.strip_prefix("cm-") {
+        Some(rest) => format!("component-model-{rest}"),
+        None => name,
+    }).collect()
+}

@@ -1,0 +1,45 @@
+//! Guests made in the test process, from WIT and core WAT, with no guest toolchain.
+
+#![expect(dead_code, reason = "each test binary uses a part of it")]
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_component_metadata};
+use wit_parser::{ManglingAndAbi, PackageId, Resolve, WorldId};
+
+fn resolve(wit: &str, world: &str) -> (Resolve, WorldId) {
+    let mut resolve = Resolve::default();
+    // Maps are still behind a gate of the parser.
+    resolve.all_features = true;
+    let package: PackageId = resolve.push_str("test.wit", wit).unwrap();
+    let world = resolve.select_world(&[package], Some(world)).unwrap();
+    (resolve, world)
+}
+
+fn encode(module: &mut Vec<u8>, resolve: &Resolve, world: WorldId) -> Vec<u8> {
+    embed_component_metadata(module, resolve, world, StringEncoding::UTF8).unwrap();
+    ComponentEncoder::default().module(module).unwrap().validate(true).encode().unwrap()
+}
+
+/// A component of `world` in the WIT text `wit`, whose core module is the text `core_wat`.
+///
+/// Partial WIT of WASI interfaces is enough: declare the functions that the guest imports.
+pub fn component(wit: &str, world: &str, core_wat: &str) -> Vec<u8> {
+    let (resolve, world) = resolve(wit, world);
+    let mut module = wat::parse_str(core_wat).unwrap();
+    encode(&mut module, &resolve, world)
+}
+
+/// A component of `world` whose every function traps: enough for everything short of a call.
+pub fn hollow(wit: &str, world: &str) -> Vec<u8> {
+    let (resolve, world) = resolve(wit, world);
+    let mut module = dummy_module(&resolve, world, ManglingAndAbi::Standard32);
+    encode(&mut module, &resolve, world)
+}
+
+/// `bytes` with one more custom section at the end.
+pub fn with_custom_section(bytes: &[u8], name: &str, data: &[u8]) -> Vec<u8> {
+    use wasm_encoder::{ComponentSection as _, CustomSection};
+    let mut out = bytes.to_vec();
+    CustomSection { name: name.into(), data: data.into() }.append_to_component(&mut out);
+    out
+}
