@@ -1,0 +1,179 @@
+//! Fetching: from a reference to bytes whose digest is known.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use casemate_policy::{ArtifactIdentity, Digest};
+
+use crate::digest::sha256;
+use crate::read::{FileKind, Links, ReadError, read_regular};
+use crate::reference::{Reference, source_of_file, source_of_memory};
+
+/// Bounds on what is fetched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FetchLimits {
+    /// Largest artifact in bytes; 32 MiB unless told otherwise (the largest real components,
+    /// interpreters, have 18 MB).
+    pub max_bytes: u64,
+}
+
+impl Default for FetchLimits {
+    fn default() -> Self {
+        FetchLimits {
+            max_bytes: 32 * 1024 * 1024,
+        }
+    }
+}
+
+/// Bytes with the identity that was computed from those very bytes.
+///
+/// It can only be made by hashing: [`fetch`], [`VerifiedArtifact::from_memory`] and the content
+/// store do. Whether the bytes are a component is the next step's question. A clone is cheap and
+/// shares the bytes.
+#[derive(Clone)]
+pub struct VerifiedArtifact {
+    bytes: Arc<Vec<u8>>,
+    identity: ArtifactIdentity,
+}
+
+impl VerifiedArtifact {
+    /// Hashes bytes that an embedding program already has.
+    ///
+    /// The source is `memory:<digest>`: a caller cannot claim that the bytes came from somewhere
+    /// else.
+    pub fn from_memory(bytes: Vec<u8>) -> VerifiedArtifact {
+        let digest = sha256(&bytes);
+        let identity = ArtifactIdentity::new(digest, source_of_memory(&digest), None);
+        VerifiedArtifact {
+            bytes: Arc::new(bytes),
+            identity,
+        }
+    }
+
+    /// Binds bytes to their digest and to the place they were just read from.
+    pub(crate) fn mint(bytes: Vec<u8>, source: String) -> VerifiedArtifact {
+        let identity = ArtifactIdentity::new(sha256(&bytes), source, None);
+        VerifiedArtifact {
+            bytes: Arc::new(bytes),
+            identity,
+        }
+    }
+
+    /// The bytes that the digest was computed from.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Digest and provenance, which a grant is bound to.
+    pub fn identity(&self) -> &ArtifactIdentity {
+        &self.identity
+    }
+
+    /// SHA-256 of the bytes.
+    pub fn digest(&self) -> &Digest {
+        self.identity.digest()
+    }
+}
+
+// The bytes would fill a screen.
+impl std::fmt::Debug for VerifiedArtifact {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("VerifiedArtifact")
+            .field("bytes", &self.bytes.len())
+            .field("digest", &format_args!("{}", self.digest()))
+            .field("source", &self.identity.source())
+            .finish()
+    }
+}
+
+/// Why nothing was fetched.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FetchError {
+    /// Nothing is at the path.
+    #[error("there is no file {}", path.display())]
+    Missing {
+        /// The path that was tried.
+        path: PathBuf,
+    },
+    /// A directory, pipe, device or socket.
+    #[error("{} is {kind}; a component is read from a regular file", path.display())]
+    NotRegular {
+        /// The path that was tried.
+        path: PathBuf,
+        /// What is there.
+        kind: FileKind,
+    },
+    /// More bytes than [`FetchLimits::max_bytes`].
+    #[error("{} {}; a component may have at most {limit}", path.display(), stated_size(*size))]
+    TooLarge {
+        /// The path that was tried.
+        path: PathBuf,
+        /// The limit in bytes.
+        limit: u64,
+        /// The size the file states; `None` when it grew past the limit while it was read.
+        size: Option<u64>,
+    },
+    /// The operating system refused.
+    #[error("cannot read {}", path.display())]
+    Io {
+        /// The path that was tried.
+        path: PathBuf,
+        /// What the operating system said.
+        #[source]
+        source: io::Error,
+    },
+}
+
+fn stated_size(size: Option<u64>) -> String {
+    match size {
+        Some(size) => format!("has {size} bytes"),
+        None => "gave more bytes than it states".to_owned(),
+    }
+}
+
+impl FetchError {
+    /// What the person can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            FetchError::Missing { .. } => {
+                Some("give the path of a component, such as ./tool.wasm".to_owned())
+            }
+            FetchError::NotRegular {
+                kind: FileKind::Directory,
+                path,
+            } => Some(format!(
+                "name the component file inside it, such as {}",
+                path.join("tool.wasm").display()
+            )),
+            FetchError::NotRegular { .. } | FetchError::TooLarge { .. } => None,
+            FetchError::Io { path, source } => (source.kind() == io::ErrorKind::PermissionDenied)
+                .then(|| format!("see who may read it: ls -l {}", path.display())),
+        }
+    }
+}
+
+/// Reads the artifact that a reference names, within `limits`, and computes its digest from the
+/// bytes read.
+///
+/// Directories, pipes, devices and sockets are refused before a byte is read, files that state too
+/// large a size as well; of one that lies about its size at most one byte over the limit is read.
+/// It never waits for a writer. Symbolic links are followed: the person names the file, and the
+/// digest is of what was read.
+pub fn fetch(reference: &Reference, limits: &FetchLimits) -> Result<VerifiedArtifact, FetchError> {
+    let Reference::File(path) = reference;
+    let path = path.clone();
+    match read_regular(&path, limits.max_bytes, Links::Follow) {
+        Ok(file) => Ok(VerifiedArtifact::mint(file.bytes, source_of_file(&path))),
+        Err(ReadError::Missing) => Err(FetchError::Missing { path }),
+        Err(ReadError::NotRegular(kind)) => Err(FetchError::NotRegular { path, kind }),
+        Err(ReadError::TooLarge { size }) => Err(FetchError::TooLarge {
+            path,
+            limit: limits.max_bytes,
+            size,
+        }),
+        Err(ReadError::Io(source)) => Err(FetchError::Io { path, source }),
+    }
+}

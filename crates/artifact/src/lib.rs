@@ -1,0 +1,84 @@
+//! Which bytes are these?
+//!
+//! This crate establishes facts about artifacts and keeps them on disk. It judges nothing and runs
+//! nothing: *policy* judges the facts, *runtime* acts on the judgement.
+//!
+//! ```text
+//! text ─Reference::parse► Reference ─fetch► VerifiedArtifact ─ContentStore::put► components/sha256-….wasm
+//!                                                 │                                     │
+//!                                          ArtifactIdentity                 LockFile::update binds name ► digest
+//!                                                                                       │
+//!                            VerifiedArtifact ◄─ContentStore::load (hashed again)── LockEntry
+//! ```
+//!
+//! What holds at any moment, also after a `kill -9` or a power cut:
+//! - a [`VerifiedArtifact`] carries the digest of the very bytes it holds;
+//! - a file that Casemate writes is either the old one or the new one, never a part
+//!   ([`write_atomic`]);
+//! - a lock entry is written only after the bytes it names are on disk ([`LockFile::update`]);
+//! - a file that decides what is allowed is read within bounds, from a regular file that not
+//!   everybody can write, and "cannot be read" is never taken for "absent" ([`read_policy_file`]).
+//!
+//! ```
+//! use casemate_artifact::{FetchLimits, Home, LockEntry, LockFile, Reference, fetch, sha256};
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let directory = tempfile::tempdir()?;
+//! # let directory = directory.path();
+//! # std::fs::write(directory.join("search.wasm"), b"\0asm\x0d\0\x01\0")?;
+//! let home = Home::single(directory.join("home"));
+//! home.create()?;
+//! let reference = Reference::parse("search.wasm", directory)?;
+//! let artifact = fetch(&reference, &FetchLimits::default())?;
+//! home.store().put(&artifact)?;
+//! LockFile::update(&home, |lock| -> Result<(), Box<dyn std::error::Error>> {
+//!     let entry = LockEntry {
+//!         digest: *artifact.digest(),
+//!         source: artifact.identity().source().to_owned(),
+//!         tools: sha256(b"the tool list"),
+//!         tenant: Default::default(),
+//!         docs: None,
+//!         added: "2026-11-22T06:00:00Z".to_owned(),
+//!     };
+//!     lock.components.insert("search".parse()?, entry);
+//!     Ok(())
+//! })?;
+//! for entry in LockFile::load(&home)?.components.values() {
+//!     assert_eq!(home.store().load(entry)?.bytes(), artifact.bytes());
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod atomic;
+mod check;
+mod digest;
+mod fetch;
+mod gc;
+mod guard;
+mod home;
+mod lock;
+mod lock_file;
+mod protected;
+mod read;
+mod reference;
+mod stamp;
+mod store;
+
+pub use atomic::write_atomic;
+pub use check::{Finding, Problem};
+pub use digest::sha256;
+pub use fetch::{FetchError, FetchLimits, VerifiedArtifact, fetch};
+pub use gc::{GcError, GcReport, gc};
+pub use home::{Home, HomeError};
+pub use lock::{Lock, LockEntry, LockError};
+pub use lock_file::LockFile;
+pub use protected::{
+    MAX_POLICY_BYTES, PolicyFileError, PolicyText, read_config_file, read_policy_file,
+    read_policy_path, update_policy_file, write_policy_file,
+};
+pub use read::FileKind;
+pub use reference::{Reference, ReferenceError};
+pub use stamp::{FileStamp, Stamp};
+pub use store::{ContentStore, MAX_DOCS_BYTES, StoreError};
