@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use casemate_policy::{ArtifactIdentity, Digest};
 
-use crate::digest::sha256;
+use crate::digest::Hashed;
 use crate::read::{FileKind, Links, ReadError, read_regular};
 use crate::reference::{Reference, source_of_file, source_of_memory};
 
@@ -43,17 +43,15 @@ impl VerifiedArtifact {
     /// The source is `memory:<digest>`: a caller cannot claim that the bytes came from somewhere
     /// else.
     pub fn from_memory(bytes: Vec<u8>) -> VerifiedArtifact {
-        let digest = sha256(&bytes);
-        let identity = ArtifactIdentity::new(digest, source_of_memory(&digest), None);
-        VerifiedArtifact {
-            bytes: Arc::new(bytes),
-            identity,
-        }
+        let hashed = Hashed::new(bytes);
+        let source = source_of_memory(&hashed.digest());
+        VerifiedArtifact::mint(hashed, source)
     }
 
-    /// Binds bytes to their digest and to the place they were just read from.
-    pub(crate) fn mint(bytes: Vec<u8>, source: String) -> VerifiedArtifact {
-        let identity = ArtifactIdentity::new(sha256(&bytes), source, None);
+    /// Binds bytes and their digest to the place they were just read from.
+    pub(crate) fn mint(hashed: Hashed, source: String) -> VerifiedArtifact {
+        let (bytes, digest) = hashed.into_parts();
+        let identity = ArtifactIdentity::new(digest, source, None);
         VerifiedArtifact {
             bytes: Arc::new(bytes),
             identity,
@@ -166,7 +164,10 @@ pub fn fetch(reference: &Reference, limits: &FetchLimits) -> Result<VerifiedArti
     let Reference::File(path) = reference;
     let path = path.clone();
     match read_regular(&path, limits.max_bytes, Links::Follow) {
-        Ok(file) => Ok(VerifiedArtifact::mint(file.bytes, source_of_file(&path))),
+        Ok(file) => Ok(VerifiedArtifact::mint(
+            Hashed::new(file.bytes),
+            source_of_file(&path),
+        )),
         Err(ReadError::Missing) => Err(FetchError::Missing { path }),
         Err(ReadError::NotRegular(kind)) => Err(FetchError::NotRegular { path, kind }),
         Err(ReadError::TooLarge { size }) => Err(FetchError::TooLarge {

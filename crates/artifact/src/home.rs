@@ -175,7 +175,7 @@ impl Home {
     }
 }
 
-/// Makes one directory, with missing parents, 0700, and makes its name durable.
+/// Makes one directory, and its missing parents before it, 0700, and makes each name durable.
 pub(crate) fn create_directory(path: &Path) -> Result<(), HomeError> {
     match std::fs::metadata(path) {
         Ok(metadata) if metadata.is_dir() => return Ok(()),
@@ -187,11 +187,16 @@ pub(crate) fn create_directory(path: &Path) -> Result<(), HomeError> {
         // Absent, or not reachable; making it says which.
         Err(_) => {}
     }
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .and_then(|()| sync_directory(directory_of(path)))
+    let parent = directory_of(path);
+    if matches!(std::fs::metadata(parent), Err(error) if error.kind() == io::ErrorKind::NotFound) {
+        create_directory(parent)?;
+    }
+    let made = match std::fs::DirBuilder::new().mode(0o700).create(path) {
+        // Another process was quicker.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        made => made,
+    };
+    made.and_then(|()| sync_directory(parent))
         .map_err(|source| HomeError::Create {
             path: path.to_owned(),
             source,

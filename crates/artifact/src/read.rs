@@ -118,11 +118,7 @@ pub(crate) fn open_regular(path: &Path, links: Links) -> Result<(File, Metadata)
     if links == Links::Refuse {
         flags |= OFlags::NOFOLLOW;
     }
-    let opened = rustix::io::retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty()));
-    let file = match opened {
-        Ok(descriptor) => File::from(descriptor),
-        Err(errno) => return Err(why_not_opened(path, links, errno)),
-    };
+    let file = open_present(path, flags, links)?;
     let metadata = file.metadata().map_err(ReadError::Io)?;
     match FileKind::of(metadata.file_type()) {
         None => Ok((file, metadata)),
@@ -130,16 +126,38 @@ pub(crate) fn open_regular(path: &Path, links: Links) -> Result<(File, Metadata)
     }
 }
 
+/// How often a name that appears between two looks is tried again.
+const TRIES: u32 = 16;
+
+/// Opens what has the name, and says precisely when nothing has it.
+fn open_present(path: &Path, flags: OFlags, links: Links) -> Result<File, ReadError> {
+    for _ in 0..TRIES {
+        let opened = rustix::io::retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty()));
+        let errno = match opened {
+            Ok(descriptor) => return Ok(File::from(descriptor)),
+            Err(errno) => errno,
+        };
+        if errno != Errno::NOENT {
+            return Err(why_not_opened(path, links, errno));
+        }
+        // The name may exist even so: a link to nothing must not be taken for absence.
+        match std::fs::symlink_metadata(path) {
+            Ok(found) if found.file_type().is_symlink() => {
+                return Err(ReadError::NotRegular(FileKind::DanglingLink));
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(ReadError::Missing);
+            }
+            Err(error) => return Err(ReadError::Io(error)),
+            // A writer made it between the two looks (seen with two processes and a new home).
+            Ok(_) => {}
+        }
+    }
+    Err(ReadError::Io(Errno::NOENT.into()))
+}
+
 fn why_not_opened(path: &Path, links: Links, errno: Errno) -> ReadError {
     match errno {
-        // The name may exist even so: a link to nothing must not be taken for absence.
-        Errno::NOENT => match std::fs::symlink_metadata(path) {
-            Ok(found) if found.file_type().is_symlink() => {
-                ReadError::NotRegular(FileKind::DanglingLink)
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => ReadError::Missing,
-            Ok(_) | Err(_) => ReadError::Io(errno.into()),
-        },
         Errno::LOOP if links == Links::Refuse => ReadError::NotRegular(FileKind::SymbolicLink),
         // What opening a socket says, and a device without a driver.
         Errno::NXIO => match std::fs::metadata(path)

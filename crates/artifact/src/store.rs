@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use casemate_policy::Digest;
 
 use crate::atomic::{directory_of, sync_directory, write_atomic};
-use crate::digest::sha256;
+use crate::digest::{Hashed, sha256};
 use crate::fetch::{FetchLimits, VerifiedArtifact};
 use crate::home::{Home, create_directory, disk_hint};
 use crate::lock::LockEntry;
@@ -143,9 +143,9 @@ impl ContentStore {
     /// Gives the bytes under a digest, hashed again. The source is the store file: the store does
     /// not know more.
     pub fn get(&self, digest: &Digest) -> Result<VerifiedArtifact, StoreError> {
-        let bytes = self.verified(Sort::Component, digest)?;
+        let hashed = self.verified(Sort::Component, digest)?;
         Ok(VerifiedArtifact::mint(
-            bytes,
+            hashed,
             source_of_file(&self.path(Sort::Component, digest)),
         ))
     }
@@ -153,8 +153,8 @@ impl ContentStore {
     /// Gives the bytes that a lock entry names, hashed again, with the source that the entry
     /// states.
     pub fn load(&self, entry: &LockEntry) -> Result<VerifiedArtifact, StoreError> {
-        let bytes = self.verified(Sort::Component, &entry.digest)?;
-        Ok(VerifiedArtifact::mint(bytes, entry.source.clone()))
+        let hashed = self.verified(Sort::Component, &entry.digest)?;
+        Ok(VerifiedArtifact::mint(hashed, entry.source.clone()))
     }
 
     /// Whether a regular file is stored under the digest. It says nothing about its bytes: only
@@ -195,8 +195,8 @@ impl ContentStore {
 
     /// Gives docs by their own digest, hashed again.
     pub fn get_docs(&self, digest: &Digest) -> Result<String, StoreError> {
-        let bytes = self.verified(Sort::Docs, digest)?;
-        String::from_utf8(bytes).map_err(|_| StoreError::NotText {
+        let hashed = self.verified(Sort::Docs, digest)?;
+        String::from_utf8(hashed.into_bytes()).map_err(|_| StoreError::NotText {
             path: self.path(Sort::Docs, digest),
         })
     }
@@ -248,7 +248,7 @@ impl ContentStore {
     }
 
     /// Reads the file once and gives exactly the bytes that were hashed.
-    fn verified(&self, sort: Sort, digest: &Digest) -> Result<Vec<u8>, StoreError> {
+    fn verified(&self, sort: Sort, digest: &Digest) -> Result<Hashed, StoreError> {
         let path = self.path(sort, digest);
         let limit = self.limit(sort);
         let bytes = match read_regular(&path, limit, Links::Refuse) {
@@ -281,9 +281,10 @@ impl ContentStore {
                 });
             }
         };
-        let found = sha256(&bytes);
+        let hashed = Hashed::new(bytes);
+        let found = hashed.digest();
         if found == *digest {
-            Ok(bytes)
+            Ok(hashed)
         } else {
             Err(StoreError::Altered {
                 digest: *digest,

@@ -61,3 +61,20 @@ fn s005_a_file_that_lies_about_its_size_meets_the_cap() {
         Err(ReadError::TooLarge { size: None })
     ));
 }
+
+#[test]
+fn a_file_that_is_just_being_made_is_absent_or_whole() {
+    let directory = tempfile::tempdir().unwrap();
+    for number in 0..200 {
+        let path = directory.path().join(number.to_string());
+        std::thread::scope(|scope| {
+            scope.spawn(|| crate::write_atomic(&path, b"whole", 0o600).unwrap());
+            loop {
+                match read_regular(&path, 100, Links::Follow) {
+                    Ok(file) => break assert_eq!(file.bytes, b"whole"),
+                    Err(error) => assert!(matches!(error, ReadError::Missing), "{error:?}"),
+                }
+            }
+        });
+    }
+}

@@ -52,6 +52,16 @@ fn a_home_that_cannot_be_is_a_typed_error() {
     );
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_place_that_nobody_can_write_is_a_typed_error() {
+    // Also for root, who may write everywhere else.
+    let error = Home::single("/sys/casemate-home").create().unwrap_err();
+    assert!(matches!(error, HomeError::Create { .. }), "{error}");
+    assert!(error.hint().unwrap().contains("--home"), "{error}");
+    assert!(std::error::Error::source(&error).is_some());
+}
+
 #[test]
 fn nothing_to_find_before_anything_exists() {
     let directory = tempfile::tempdir().unwrap();
