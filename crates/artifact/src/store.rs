@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use casemate_policy::Digest;
+use casemate_policy::{Digest, Reason};
 
 use crate::atomic::{directory_of, sync_directory, write_atomic};
 use crate::digest::{Hashed, sha256};
@@ -93,9 +93,9 @@ pub enum StoreError {
 
 impl StoreError {
     /// The stable reason (`verify.digest`) when the bytes are not what the digest promises.
-    pub fn reason(&self) -> Option<&'static str> {
+    pub fn reason(&self) -> Option<Reason> {
         match self {
-            StoreError::Altered { .. } | StoreError::Replaced { .. } => Some("verify.digest"),
+            StoreError::Altered { .. } | StoreError::Replaced { .. } => Some(Reason::VerifyDigest),
             StoreError::Missing { .. }
             | StoreError::TooLarge { .. }
             | StoreError::NotText { .. }
