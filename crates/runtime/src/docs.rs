@@ -212,10 +212,10 @@ impl Docs {
     }
 
     fn add_type(&mut self, scope: &str, name: &str, text: Option<&str>) {
-        let clean = text.and_then(|text| self.clean(text));
-        let entry = self.types.entry((scope.to_owned(), name.to_owned())).or_default();
-        if entry.docs.is_none() {
-            entry.docs = clean;
+        // No entry for silence: the type may be documented where it is used from.
+        if let Some(clean) = text.and_then(|text| self.clean(text)) {
+            let entry = self.types.entry((scope.to_owned(), name.to_owned())).or_default();
+            entry.docs.get_or_insert(clean);
         }
     }
 
@@ -243,10 +243,12 @@ impl Docs {
             }
             None => return,
         };
-        // Its own recursion limit (128) keeps deep JSON off the stack.
-        let Ok(Value::Object(package)) = serde_json::from_slice(json) else {
-            self.warnings.push("package-docs is not readable; ignored".to_owned());
-            return;
+        let package = match is_flat(json).then(|| serde_json::from_slice(json)) {
+            Some(Ok(Value::Object(package))) => package,
+            _ => {
+                self.warnings.push("package-docs is not readable; ignored".to_owned());
+                return;
+            }
         };
         for (name, interface) in objects(&package, "interfaces") {
             self.read_interface(name, interface);
@@ -437,6 +439,26 @@ fn split_files(text: &str) -> Vec<(&str, &str)> {
     };
     let separator = format!("\n{FILE_MARK}");
     first.split(separator.as_str()).map(|file| file.split_once('\n').unwrap_or((file, ""))).collect()
+}
+
+/// Whether JSON nests less than the parser's stack allows; real documentation nests seven levels.
+///
+/// Only counts brackets outside strings: whether it is JSON at all is the parser's business.
+fn is_flat(json: &[u8]) -> bool {
+    let mut depth = 0_usize;
+    let mut in_string = false;
+    let mut escaped = false;
+    json.iter().all(|byte| {
+        match (in_string, byte) {
+            (true, _) if escaped => escaped = false,
+            (true, b'\\') => escaped = true,
+            (_, b'"') => in_string = !in_string,
+            (false, b'{' | b'[') => depth += 1,
+            (false, b'}' | b']') => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth <= 32
+    })
 }
 
 /// The object-valued entries of the object `map[key]`.

@@ -9,7 +9,9 @@ use std::collections::{HashMap, HashSet};
 use serde_json::{Map, Value, json};
 
 use crate::docs::{MAX_DOCS_BYTES, plain_text};
-use crate::wit::{FunctionType, Identity, Label, WitType};
+use crate::wit::{
+    Case, Enum, Flags, FunctionType, Identity, Label, Record, Variant, WitType,
+};
 
 /// Most nodes in one schema.
 pub const MAX_SCHEMA_NODES: usize = 4_000;
@@ -201,104 +203,83 @@ impl Writer {
         name
     }
 
+    /// A type in full. Each kind has its own function: this one recurses, so its frame is small.
     fn body(&mut self, ty: &WitType) -> Result<Value, SchemaTooLarge> {
-        Ok(match ty {
-            WitType::Bool => json!({"type": "boolean"}),
-            WitType::S8 => integer(i8::MIN.into(), i8::MAX.into()),
-            WitType::U8 => integer(0, u8::MAX.into()),
-            WitType::S16 => integer(i16::MIN.into(), i16::MAX.into()),
-            WitType::U16 => integer(0, u16::MAX.into()),
-            WitType::S32 => integer(i32::MIN.into(), i32::MAX.into()),
-            WitType::U32 => integer(0, u32::MAX.into()),
-            WitType::S64 => json!({
-                "type": ["integer", "string"],
-                "minimum": i64::MIN,
-                "maximum": i64::MAX,
-                "pattern": "^(0|-?[1-9][0-9]{0,18})$",
-            }),
-            WitType::U64 => json!({
-                "type": ["integer", "string"],
-                "minimum": 0,
-                "maximum": u64::MAX,
-                "pattern": "^(0|[1-9][0-9]{0,19})$",
-            }),
-            WitType::F32 => json!({
-                "type": ["number", "string"],
-                "minimum": f64::from(f32::MIN),
-                "maximum": f64::from(f32::MAX),
-                "pattern": "^(NaN|-?Infinity)$",
-            }),
-            WitType::F64 => json!({"type": ["number", "string"], "pattern": "^(NaN|-?Infinity)$"}),
-            WitType::Char => json!({"type": "string", "minLength": 1, "maxLength": 1}),
-            WitType::String => json!({"type": "string"}),
-            WitType::List(element) if **element == WitType::U8 => match self.direction {
-                Direction::In => json!({
-                    "type": ["string", "array"],
-                    "contentEncoding": "base64",
-                    "items": integer(0, u8::MAX.into()),
-                }),
-                Direction::Out => json!({"type": "string", "contentEncoding": "base64"}),
-            },
-            WitType::List(element) => json!({"type": "array", "items": self.schema(element)?}),
-            WitType::FixedList(element, length) => json!({
-                "type": "array",
-                "items": self.schema(element)?,
-                "minItems": length,
-                "maxItems": length,
-            }),
-            WitType::Map(key, value) if **key == WitType::String => {
-                json!({"type": "object", "additionalProperties": self.schema(value)?})
+        match ty {
+            WitType::List(element) if **element == WitType::U8 => Ok(bytes(self.direction)),
+            WitType::List(element) => self.schema(element).map(list),
+            WitType::FixedList(element, length) => {
+                self.schema(element).map(|items| fixed_list(items, *length))
             }
-            WitType::Map(key, value) => {
-                let pair = [self.schema(key)?, self.schema(value)?];
-                json!({"type": "array", "items": tuple(pair.into())})
-            }
-            WitType::Tuple(items) => {
-                tuple(items.iter().map(|item| self.schema(item)).collect::<Result<_, _>>()?)
-            }
+            WitType::Map(key, value) => self.map(key, value),
+            WitType::Tuple(items) => self.tuple(items),
             WitType::Option(inner) if inner.takes_null() => {
-                let some = self.wrapper("some", Some(inner))?;
-                nullable(some)
+                self.wrapper("some", Some(inner)).map(nullable)
             }
-            WitType::Option(inner) => nullable(self.schema(inner)?),
+            WitType::Option(inner) => self.schema(inner).map(nullable),
             WitType::Result { ok, err } => {
                 let ok = self.wrapper("ok", ok.as_deref())?;
                 let err = self.wrapper("err", err.as_deref())?;
-                json!({"oneOf": [ok, err]})
+                Ok(one_of(vec![ok, err]))
             }
-            WitType::Record(record) => {
-                let fields = record.fields.iter();
-                let fields = fields.map(|field| (field.name.as_str(), &field.ty, field.docs.as_deref()));
-                let mut schema = self.object(fields)?;
-                describe(&mut schema, record.docs.as_deref());
-                Value::Object(schema)
-            }
-            WitType::Variant(variant) => {
-                let mut branches = Vec::with_capacity(variant.cases.len());
-                for case in &variant.cases {
-                    branches.push(self.case(case)?);
-                }
-                let mut schema = Map::new();
-                schema.insert("oneOf".to_owned(), Value::Array(branches));
-                describe(&mut schema, variant.docs.as_deref());
-                Value::Object(schema)
-            }
-            WitType::Enum(labels) => {
-                self.count(labels.labels.len())?;
-                let mut schema = choices(&labels.labels);
-                describe(&mut schema, labels_docs(labels.docs.as_deref(), &labels.labels).as_deref());
-                Value::Object(schema)
-            }
-            WitType::Flags(labels) => {
-                self.count(labels.labels.len())?;
-                let mut schema = Map::new();
-                schema.insert("type".to_owned(), json!("array"));
-                schema.insert("items".to_owned(), Value::Object(choices(&labels.labels)));
-                schema.insert("uniqueItems".to_owned(), json!(true));
-                describe(&mut schema, labels_docs(labels.docs.as_deref(), &labels.labels).as_deref());
-                Value::Object(schema)
-            }
-        })
+            WitType::Record(record) => self.record(record),
+            WitType::Variant(variant) => self.variant(variant),
+            WitType::Enum(labels) => self.enumeration(labels),
+            WitType::Flags(labels) => self.flags(labels),
+            primitive => Ok(primitive_schema(primitive)),
+        }
+    }
+
+    fn map(&mut self, key: &WitType, value: &WitType) -> Result<Value, SchemaTooLarge> {
+        if *key == WitType::String {
+            return self.schema(value).map(object_of);
+        }
+        let pair = vec![self.schema(key)?, self.schema(value)?];
+        Ok(list(tuple(pair)))
+    }
+
+    fn tuple(&mut self, types: &[WitType]) -> Result<Value, SchemaTooLarge> {
+        let mut items = Vec::with_capacity(types.len());
+        for ty in types {
+            items.push(self.schema(ty)?);
+        }
+        Ok(tuple(items))
+    }
+
+    fn record(&mut self, record: &Record) -> Result<Value, SchemaTooLarge> {
+        let fields = record.fields.iter();
+        let fields = fields.map(|field| (field.name.as_str(), &field.ty, field.docs.as_deref()));
+        let mut schema = self.object(fields)?;
+        describe(&mut schema, record.docs.as_deref());
+        Ok(Value::Object(schema))
+    }
+
+    fn variant(&mut self, variant: &Variant) -> Result<Value, SchemaTooLarge> {
+        let mut branches = Vec::with_capacity(variant.cases.len());
+        for case in &variant.cases {
+            branches.push(self.case(case)?);
+        }
+        let mut schema = Map::new();
+        schema.insert("oneOf".to_owned(), Value::Array(branches));
+        describe(&mut schema, variant.docs.as_deref());
+        Ok(Value::Object(schema))
+    }
+
+    fn enumeration(&mut self, labels: &Enum) -> Result<Value, SchemaTooLarge> {
+        self.count(labels.labels.len())?;
+        let mut schema = choices(&labels.labels);
+        describe(&mut schema, labels_docs(labels.docs.as_deref(), &labels.labels).as_deref());
+        Ok(Value::Object(schema))
+    }
+
+    fn flags(&mut self, labels: &Flags) -> Result<Value, SchemaTooLarge> {
+        self.count(labels.labels.len())?;
+        let mut schema = Map::new();
+        schema.insert("type".to_owned(), json!("array"));
+        schema.insert("items".to_owned(), Value::Object(choices(&labels.labels)));
+        schema.insert("uniqueItems".to_owned(), json!(true));
+        describe(&mut schema, labels_docs(labels.docs.as_deref(), &labels.labels).as_deref());
+        Ok(Value::Object(schema))
     }
 
     /// Counts nodes that have no type of their own.
@@ -307,7 +288,7 @@ impl Writer {
         if self.written > MAX_SCHEMA_NODES { Err(SchemaTooLarge) } else { Ok(()) }
     }
 
-    fn case(&mut self, case: &crate::wit::Case) -> Result<Value, SchemaTooLarge> {
+    fn case(&mut self, case: &Case) -> Result<Value, SchemaTooLarge> {
         self.count(1)?;
         let mut properties = Map::new();
         properties.insert("tag".to_owned(), json!({"const": case.name}));
@@ -373,6 +354,78 @@ fn measure(ty: &WitType, nodes: &mut HashMap<Identity, Node>) -> usize {
     ty.for_each_child(|inner| size = size.saturating_add(measure(inner, nodes)));
     nodes.insert(identity, Node { uses: 1, size });
     size
+}
+
+/// The schema of a type that has no types inside.
+fn primitive_schema(ty: &WitType) -> Value {
+    match ty {
+        WitType::Bool => json!({"type": "boolean"}),
+        WitType::S8 => integer(i8::MIN.into(), i8::MAX.into()),
+        WitType::U8 => integer(0, u8::MAX.into()),
+        WitType::S16 => integer(i16::MIN.into(), i16::MAX.into()),
+        WitType::U16 => integer(0, u16::MAX.into()),
+        WitType::S32 => integer(i32::MIN.into(), i32::MAX.into()),
+        WitType::U32 => integer(0, u32::MAX.into()),
+        WitType::S64 => json!({
+            "type": ["integer", "string"],
+            "minimum": i64::MIN,
+            "maximum": i64::MAX,
+            "pattern": "^(0|-?[1-9][0-9]{0,18})$",
+        }),
+        WitType::U64 => json!({
+            "type": ["integer", "string"],
+            "minimum": 0,
+            "maximum": u64::MAX,
+            "pattern": "^(0|[1-9][0-9]{0,19})$",
+        }),
+        WitType::F32 => json!({
+            "type": ["number", "string"],
+            "minimum": f64::from(f32::MIN),
+            "maximum": f64::from(f32::MAX),
+            "pattern": "^(NaN|-?Infinity)$",
+        }),
+        WitType::F64 => json!({"type": ["number", "string"], "pattern": "^(NaN|-?Infinity)$"}),
+        WitType::Char => json!({"type": "string", "minLength": 1, "maxLength": 1}),
+        WitType::String => json!({"type": "string"}),
+        // Not reached: they have schemas of their own. `false` allows nothing.
+        WitType::List(_)
+        | WitType::FixedList(..)
+        | WitType::Map(..)
+        | WitType::Tuple(_)
+        | WitType::Option(_)
+        | WitType::Result { .. }
+        | WitType::Record(_)
+        | WitType::Variant(_)
+        | WitType::Enum(_)
+        | WitType::Flags(_) => json!(false),
+    }
+}
+
+fn bytes(direction: Direction) -> Value {
+    match direction {
+        Direction::In => json!({
+            "type": ["string", "array"],
+            "contentEncoding": "base64",
+            "items": integer(0, u8::MAX.into()),
+        }),
+        Direction::Out => json!({"type": "string", "contentEncoding": "base64"}),
+    }
+}
+
+fn list(items: Value) -> Value {
+    json!({"type": "array", "items": items})
+}
+
+fn fixed_list(items: Value, length: u32) -> Value {
+    json!({"type": "array", "items": items, "minItems": length, "maxItems": length})
+}
+
+fn object_of(values: Value) -> Value {
+    json!({"type": "object", "additionalProperties": values})
+}
+
+fn one_of(branches: Vec<Value>) -> Value {
+    json!({"oneOf": branches})
 }
 
 fn integer(minimum: i64, maximum: i64) -> Value {

@@ -35,20 +35,21 @@ pub(super) fn validate(bytes: &[u8], features: WasmFeatures) -> wasmparser::Resu
 
 /// The proposals beyond [`ENGINE_FEATURES`] that the component uses outside of function bodies.
 ///
-/// The validator names one missing proposal at a time, so it is asked until it is content.
+/// The validator names one missing proposal at a time, or none, so it is asked until it is content.
 pub(super) fn needed(bytes: &[u8]) -> Result<WasmFeatures, InspectError> {
     let mut features = ENGINE_FEATURES;
-    loop {
-        let Err(error) = validate(bytes, features) else { break };
-        match error.missing_wasm_feature() {
-            Some(missing) if !features.contains(missing) => features |= missing,
-            // With every proposal on it did validate: what is missing has no name.
-            _ => {
-                if features == WasmFeatures::all() {
-                    return Err(InspectError::malformed(&error));
-                }
-                features = WasmFeatures::all();
-            }
+    // Every round adds a proposal.
+    while let Err(error) = validate(bytes, features) {
+        let named = error.missing_wasm_feature().filter(|missing| !features.contains(*missing));
+        // Where it does not say: the proposal with which it gets further.
+        let helps = |proposal: &WasmFeatures| match validate(bytes, features | *proposal) {
+            Ok(_) => true,
+            Err(next) => next.offset() > error.offset(),
+        };
+        match named.or_else(|| (WasmFeatures::all() - features).iter().find(helps)) {
+            Some(proposal) => features |= proposal,
+            None if features == WasmFeatures::all() => return Err(InspectError::malformed(&error)),
+            None => features = WasmFeatures::all(),
         }
     }
     Ok(features - ENGINE_FEATURES)
@@ -57,7 +58,8 @@ pub(super) fn needed(bytes: &[u8]) -> Result<WasmFeatures, InspectError> {
 /// Names of proposals, for people.
 pub(super) fn names(features: WasmFeatures) -> Vec<String> {
     if features == WasmFeatures::all() - ENGINE_FEATURES {
-        return vec!["an unnamed proposal".to_owned()];
+        // Two at once, and nothing else gets further.
+        return vec!["several proposals".to_owned()];
     }
     let names = features.iter_names().map(|(name, _)| name.to_ascii_lowercase().replace('_', "-"));
     names.map(|name| match name.strip_prefix("cm-") {

@@ -450,4 +450,7 @@ fn is_initialiser(interface: Option<&str>, name: &str, ty: &FunctionType) -> boo
 }
 
 #[cfg(test)]
+#[path = "../../tests/common/mod.rs"]
+pub(crate) mod guests;
+#[cfg(test)]
 mod tests;

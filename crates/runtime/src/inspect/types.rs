@@ -46,7 +46,8 @@ impl Refusal {
 /// A type with the number of levels it nests.
 type Built = Result<(WitType, usize), Refusal>;
 
-/// Where a declaration has its name from.
+/// A name of a declaration, with the interface that gives it.
+#[derive(PartialEq, Eq)]
 struct Name {
     interface: Option<Rc<str>>,
     name: String,
@@ -56,18 +57,21 @@ struct Name {
 pub(super) struct Builder<'a> {
     types: TypesRef<'a>,
     docs: &'a Docs,
-    names: HashMap<ComponentDefinedTypeId, Name>,
+    /// The names of a type, the one to use first.
+    names: HashMap<ComponentDefinedTypeId, Vec<Name>>,
+    /// Types that stand for another one, such as what an exported interface passes on.
+    links: HashMap<ComponentDefinedTypeId, ComponentDefinedTypeId>,
     built: HashMap<ComponentDefinedTypeId, Built>,
 }
 
 impl<'a> Builder<'a> {
     pub(super) fn new(types: TypesRef<'a>, docs: &'a Docs) -> Self {
-        Self { types, docs, names: HashMap::new(), built: HashMap::new() }
+        Self { types, docs, names: HashMap::new(), links: HashMap::new(), built: HashMap::new() }
     }
 
     /// Remembers the names of the types that an interface, or the world, gives them.
     ///
-    /// The first name of a declaration stays.
+    /// The first name of a declaration is its name; documentation may stand under any.
     pub(super) fn learn_names<'n>(
         &mut self,
         interface: Option<&str>,
@@ -75,13 +79,22 @@ impl<'a> Builder<'a> {
     ) {
         let interface: Option<Rc<str>> = interface.map(Rc::from);
         for (name, item) in items {
-            let ComponentEntityType::Type { created, referenced } = item else { continue };
-            for id in [created, referenced] {
-                let ComponentAnyTypeId::Defined(id) = id else { continue };
-                let root = self.root(*id);
-                self.names
-                    .entry(root)
-                    .or_insert_with(|| Name { interface: interface.clone(), name: name.to_owned() });
+            let ComponentEntityType::Type {
+                created: ComponentAnyTypeId::Defined(created),
+                referenced: ComponentAnyTypeId::Defined(referenced),
+            } = item
+            else {
+                continue;
+            };
+            let (created, referenced) = (self.root(*created), self.root(*referenced));
+            // Instantiation makes copies; what they were made from tells where they came from.
+            if created != referenced {
+                self.links.insert(created, referenced);
+            }
+            let name = Name { interface: interface.clone(), name: name.to_owned() };
+            let known = self.names.entry(created).or_default();
+            if !known.contains(&name) {
+                known.push(name);
             }
         }
     }
@@ -126,19 +139,32 @@ impl<'a> Builder<'a> {
         id
     }
 
+    /// A type and what it stands for, the declaration last.
+    fn chain(&self, id: ComponentDefinedTypeId) -> Vec<ComponentDefinedTypeId> {
+        let mut chain = vec![self.root(id)];
+        while let Some(next) = chain.last().and_then(|id| self.links.get(id)) {
+            if chain.contains(next) {
+                break;
+            }
+            chain.push(*next);
+        }
+        chain
+    }
+
     fn value(&mut self, ty: ComponentValType) -> Built {
         match ty {
             ComponentValType::Primitive(primitive) => self.primitive(primitive),
             ComponentValType::Type(id) => {
-                let root = self.root(id);
-                if let Some(built) = self.built.get(&root) {
+                let chain = self.chain(id);
+                let declaration = chain.last().copied().unwrap_or(id);
+                if let Some(built) = self.built.get(&declaration) {
                     return built.clone();
                 }
-                let built = self.defined(root).and_then(|(ty, depth)| match depth {
+                let built = self.defined(&chain, declaration).and_then(|(ty, depth)| match depth {
                     ..=MAX_TYPE_DEPTH => Ok((ty, depth)),
                     _ => Err(Refusal::TooDeep),
                 });
-                self.built.insert(root, built.clone());
+                self.built.insert(declaration, built.clone());
                 built
             }
         }
@@ -178,14 +204,15 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn defined(&mut self, id: ComponentDefinedTypeId) -> Built {
+    /// A declaration, named by what stands for it or itself.
+    fn defined(&mut self, chain: &[ComponentDefinedTypeId], id: ComponentDefinedTypeId) -> Built {
         let defined = self.types.get(id).ok_or(Refusal::Unresolved)?;
-        // The interface and the documentation belong to the name under which it was declared.
         let docs = self.docs;
-        let given = self.names.get(&id);
+        let mut given = chain.iter().filter_map(|id| self.names.get(id)).flatten();
         let type_docs =
-            given.and_then(|given| docs.ty(given.interface.as_deref(), &given.name));
-        let name = |kind: &str| given.map_or_else(|| kind.to_owned(), |given| given.name.clone());
+            given.clone().find_map(|given| docs.ty(given.interface.as_deref(), &given.name));
+        let first = given.next().map(|given| given.name.clone());
+        let name = |kind: &str| first.clone().unwrap_or_else(|| kind.to_owned());
         match defined {
             ComponentDefinedType::Primitive(primitive) => self.primitive(*primitive),
             ComponentDefinedType::List { element, .. } => {

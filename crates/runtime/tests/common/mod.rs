@@ -1,6 +1,6 @@
 //! Guests made in the test process, from WIT and core WAT, with no guest toolchain.
 
-#![expect(dead_code, reason = "each test binary uses a part of it")]
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_component_metadata};

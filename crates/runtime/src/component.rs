@@ -1,0 +1,199 @@
+//! An installed component: what was inspected, what was granted, and one prepared plan.
+
+use crate::cache::NativeCache;
+use crate::compile::Compiler;
+use crate::enforce::Guest;
+use crate::engine::Machine;
+use crate::inspect::InspectedComponent;
+use casemate_artifact::ContentStore;
+use casemate_policy::{ComponentName, Digest, Grant};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::Semaphore;
+use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
+
+/// Why a component cannot be run.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{what}")]
+pub struct PrepareError {
+    /// What failed, for people and logs.
+    pub what: String,
+    /// The full chain of causes.
+    pub detail: String,
+}
+
+impl PrepareError {
+    fn new(what: impl Into<String>, cause: &dyn std::error::Error) -> Self {
+        Self {
+            what: what.into(),
+            detail: chain(cause),
+        }
+    }
+}
+
+/// An error and all its causes, for logs and for a tool's author.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        text.push_str(": ");
+        text.push_str(&next.to_string());
+        cause = next.source();
+    }
+    text
+}
+
+/// Native code with its imports resolved and its exports looked up.
+pub(crate) struct Prepared {
+    pub(crate) plan: InstancePre<Guest>,
+    /// One index per inspected tool, in the same order.
+    pub(crate) exports: Vec<ComponentExportIndex>,
+}
+
+/// The bytes of a digest, prepared at most once and shared by all grants over them.
+pub(crate) struct Plan {
+    inspected: Arc<InspectedComponent>,
+    store: ContentStore,
+    prepared: Mutex<Option<Result<Arc<Prepared>, PrepareError>>>,
+}
+
+impl Plan {
+    pub(crate) fn new(inspected: Arc<InspectedComponent>, store: ContentStore) -> Self {
+        Self {
+            inspected,
+            store,
+            prepared: Mutex::new(None),
+        }
+    }
+
+    pub(crate) fn inspected(&self) -> &Arc<InspectedComponent> {
+        &self.inspected
+    }
+
+    /// The plan, if it was prepared before.
+    pub(crate) fn ready(&self) -> Option<Result<Arc<Prepared>, PrepareError>> {
+        self.prepared
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Prepares the component: from the cache, or by compiling it. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the bytes are not those of the digest, do not compile, or lack an export.
+    pub(crate) fn prepare(
+        &self,
+        machine: &Machine,
+        cache: &NativeCache,
+        compiler: &dyn Compiler,
+    ) -> Result<Arc<Prepared>, PrepareError> {
+        let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(done) = &*prepared {
+            return done.clone();
+        }
+        let result = self.load(machine, cache, compiler).map(Arc::new);
+        *prepared = Some(result.clone());
+        result
+    }
+
+    fn load(
+        &self,
+        machine: &Machine,
+        cache: &NativeCache,
+        compiler: &dyn Compiler,
+    ) -> Result<Prepared, PrepareError> {
+        let digest = self.inspected.digest();
+        let component = native(machine, cache, digest, || {
+            let artifact = self
+                .store
+                .get(digest)
+                .map_err(|error| PrepareError::new("the component cannot be read", &error))?;
+            compile(machine, cache, compiler, digest, artifact.bytes())
+        })?;
+        let plan = machine
+            .linker
+            .instantiate_pre(&component)
+            .map_err(|error| PrepareError::new("the component cannot be linked", error.as_ref()))?;
+        let mut exports = Vec::with_capacity(self.inspected.tools().len());
+        for tool in self.inspected.tools() {
+            exports.push(
+                find(&component, tool.interface.as_deref(), &tool.function).ok_or_else(|| {
+                    PrepareError {
+                        what: format!("the component has no function {}", tool.wit_name()),
+                        detail: String::new(),
+                    }
+                })?,
+            );
+        }
+        Ok(Prepared { plan, exports })
+    }
+}
+
+fn find(
+    component: &Component,
+    interface: Option<&str>,
+    function: &str,
+) -> Option<ComponentExportIndex> {
+    match interface {
+        Some(interface) => {
+            let instance = component.get_export_index(None, interface)?;
+            component.get_export_index(Some(&instance), function)
+        }
+        None => component.get_export_index(None, function),
+    }
+}
+
+/// The component from the cache, or from `compile`.
+fn native(
+    machine: &Machine,
+    cache: &NativeCache,
+    digest: &Digest,
+    compile: impl FnOnce() -> Result<Component, PrepareError>,
+) -> Result<Component, PrepareError> {
+    if let Some(authentic) = cache.get(&machine.engine, digest) {
+        match crate::native::load(&machine.engine, &authentic) {
+            Ok(component) => return Ok(component),
+            Err(error) => tracing::warn!(%digest, %error, "compiled component does not load"),
+        }
+    }
+    compile()
+}
+
+/// Compiles `bytes` and keeps the native code.
+///
+/// # Errors
+///
+/// Fails with the compiler's reason. A cache that cannot be written is a warning.
+pub(crate) fn compile(
+    machine: &Machine,
+    cache: &NativeCache,
+    compiler: &dyn Compiler,
+    digest: &Digest,
+    bytes: &[u8],
+) -> Result<Component, PrepareError> {
+    let failed = "the component does not compile";
+    let code = compiler
+        .compile(&machine.engine, bytes)
+        .map_err(|error| PrepareError::new(failed, &error))?;
+    let (authentic, written) = cache.put(&machine.engine, digest, &code);
+    if let Err(error) = written {
+        tracing::warn!(error = chain(&error), "compiled component is not kept");
+    }
+    let authentic = authentic.ok_or_else(|| PrepareError {
+        what: failed.to_owned(),
+        detail: "no authentication code could be made".to_owned(),
+    })?;
+    crate::native::load(&machine.engine, &authentic)
+        .map_err(|error| PrepareError::new(failed, error.as_ref()))
+}
+
+/// A component under its installed name, with the grant in force.
+pub(crate) struct Installed {
+    pub(crate) name: ComponentName,
+    pub(crate) grant: Arc<Grant>,
+    pub(crate) policy: Option<Digest>,
+    pub(crate) plan: Arc<Plan>,
+    /// Calls that may run at once.
+    pub(crate) slots: Arc<Semaphore>,
+}

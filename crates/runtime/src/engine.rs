@@ -1,0 +1,220 @@
+//! The one engine: its configuration, its clock tick and the threads that guests run on.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use wasmtime::component::Linker;
+use wasmtime::{
+    Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
+    WasmBacktraceDetails, WasmFeatures,
+};
+
+use crate::enforce::Guest;
+use crate::inspect::ENGINE_FEATURES;
+
+/// Calls that may run at once in one process, over all components.
+pub(crate) const MAX_CALLS: u32 = 64;
+/// Distance between two checks of a running guest.
+pub(crate) const TICK: Duration = Duration::from_millis(10);
+/// Threads for guests that did not finish in their first slice.
+const GUEST_THREADS: usize = 2;
+/// Threads for guest file operations.
+const IO_THREADS: usize = 8;
+/// Largest memory that a policy may grant, in bytes.
+const MAX_MEMORY: usize = 4 << 30;
+
+/// Why the engine could not be made.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot start the WebAssembly engine")]
+pub struct EngineError(#[source] wasmtime::Error);
+
+/// The configuration of every engine: what is compiled under one can be loaded by another.
+fn config(parallel_compilation: bool) -> Config {
+    let mut config = Config::new();
+    config
+        .epoch_interruption(true)
+        .async_stack_zeroing(true)
+        .wasm_backtrace_details(WasmBacktraceDetails::Disable)
+        .wasm_backtrace_max_frames(NonZeroUsize::new(8))
+        .wasm_features(WasmFeatures::all() - ENGINE_FEATURES, false)
+        .wasm_features(ENGINE_FEATURES, true)
+        .concurrency_support(false)
+        .parallel_compilation(parallel_compilation);
+    config
+}
+
+fn pool() -> PoolingAllocationConfig {
+    let mut pool = PoolingAllocationConfig::default();
+    pool.total_component_instances(MAX_CALLS)
+        .total_core_instances(MAX_CALLS * 32)
+        .total_memories(MAX_CALLS * 8)
+        .total_tables(MAX_CALLS * 32)
+        .total_stacks(MAX_CALLS)
+        .max_core_instances_per_component(256)
+        .max_memories_per_component(64)
+        .max_tables_per_component(128)
+        .max_memories_per_module(4)
+        .max_tables_per_module(8)
+        .table_elements(20_000)
+        .max_memory_size(MAX_MEMORY)
+        .max_unused_warm_slots(8)
+        .linear_memory_keep_resident(64 * 1024)
+        .table_keep_resident(16 * 1024)
+        .async_stack_keep_resident(64 * 1024)
+        .pagemap_scan(Enabled::No);
+    pool
+}
+
+/// Engine, linker, tick and guest threads of a process.
+pub(crate) struct Machine {
+    pub(crate) engine: Engine,
+    pub(crate) linker: Linker<Guest>,
+    guests: Option<tokio::runtime::Runtime>,
+    ticker: Ticker,
+}
+
+impl Machine {
+    /// Starts the engine with its pool of instances.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the operating system gives no address space or threads.
+    pub(crate) fn start(parallel_compilation: bool) -> Result<Arc<Self>, EngineError> {
+        let mut config = config(parallel_compilation);
+        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool()));
+        let engine = Engine::new(&config).map_err(EngineError)?;
+        let mut linker = Linker::new(&engine);
+        crate::wasi::link(&mut linker).map_err(EngineError)?;
+        let guests = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(GUEST_THREADS)
+            .max_blocking_threads(IO_THREADS)
+            .thread_name("casemate-guest")
+            .enable_time()
+            .build()
+            .map_err(|error| EngineError(error.into()))?;
+        let ticker = Ticker::start(engine.clone()).map_err(|error| EngineError(error.into()))?;
+        Ok(Arc::new(Self {
+            engine,
+            linker,
+            guests: Some(guests),
+            ticker,
+        }))
+    }
+
+    /// Where guests run that did not finish in their first slice.
+    pub(crate) fn guests(&self) -> Option<&tokio::runtime::Handle> {
+        self.guests.as_ref().map(tokio::runtime::Runtime::handle)
+    }
+
+    /// Marks a call as running until the guard is dropped.
+    pub(crate) fn enter(&self) -> Running {
+        self.ticker.enter()
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        // A thread stuck in a file operation must not hold up the end of the process.
+        if let Some(guests) = self.guests.take() {
+            guests.shutdown_background();
+        }
+    }
+}
+
+/// Ticks without a call after which the ticking thread sleeps.
+const IDLE_TICKS: u32 = 200;
+
+/// Advances the engine's epoch from a thread of its own: a task of an async runtime would
+/// starve as soon as every worker runs a guest.
+struct Ticker {
+    shared: Arc<TickerShared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct TickerShared {
+    running: AtomicUsize,
+    asleep: AtomicBool,
+    stop: AtomicBool,
+}
+
+/// A call that is running: while one exists, the epoch advances.
+pub(crate) struct Running {
+    shared: Arc<TickerShared>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.shared.running.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl Ticker {
+    fn start(engine: Engine) -> std::io::Result<Self> {
+        let shared = Arc::new(TickerShared {
+            running: AtomicUsize::new(0),
+            asleep: AtomicBool::new(false),
+            stop: AtomicBool::new(false),
+        });
+        let thread = std::thread::Builder::new()
+            .name("casemate-tick".to_owned())
+            .spawn({
+                let shared = Arc::clone(&shared);
+                move || shared.run(&engine)
+            })?;
+        Ok(Self {
+            shared,
+            thread: Some(thread),
+        })
+    }
+
+    fn enter(&self) -> Running {
+        self.shared.running.fetch_add(1, Ordering::SeqCst);
+        // The thread announces its sleep before it looks for calls a last time, so either it
+        // sees this one or it is seen asleep here.
+        if self.shared.asleep.load(Ordering::SeqCst)
+            && let Some(thread) = &self.thread
+        {
+            thread.thread().unpark();
+        }
+        Running {
+            shared: Arc::clone(&self.shared),
+        }
+    }
+}
+
+impl TickerShared {
+    fn run(&self, engine: &Engine) {
+        let mut idle = 0;
+        while !self.stop.load(Ordering::SeqCst) {
+            std::thread::sleep(TICK);
+            engine.increment_epoch();
+            if self.running.load(Ordering::SeqCst) > 0 {
+                idle = 0;
+                continue;
+            }
+            idle += 1;
+            if idle < IDLE_TICKS {
+                continue;
+            }
+            idle = 0;
+            self.asleep.store(true, Ordering::SeqCst);
+            while self.running.load(Ordering::SeqCst) == 0 && !self.stop.load(Ordering::SeqCst) {
+                std::thread::park();
+            }
+            self.asleep.store(false, Ordering::SeqCst);
+        }
+    }
+}
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        self.shared.stop.store(true, Ordering::SeqCst);
+        if let Some(thread) = self.thread.take() {
+            thread.thread().unpark();
+            // The thread ends within one tick; nothing it holds outlives it.
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Run them: what does a component offer, what may it do, and what did it do?
+//!
+//! Casemate as a library. A component is fetched, inspected from its bytes, compiled once and
+//! installed under a name; a policy file of that name says what it may reach; each call of one of
+//! its functions runs in a fresh store and leaves exactly one audit record.
+//!
+//! ```no_run
+//! use casemate_artifact::{Home, Reference};
+//! use casemate_runtime::Runtime;
+//! use tokio_util::sync::CancellationToken;
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let runtime = Runtime::builder(Home::single("/tmp/home")).open()?;
+//! let reference = Reference::parse("notes.wasm", &std::env::current_dir()?)?;
+//! let plan = runtime.plan_install(&reference, None, None)?;
+//! runtime.install(plan, None)?;
+//! let catalog = runtime.catalog();
+//! let tool = catalog.tool("notes_current_time").ok_or("no such tool")?;
+//! let arguments = tool.parse_args(serde_json::json!({ "zone": "Europe/Oslo" }))?;
+//! let report = tool.call("nightly", arguments, CancellationToken::new()).await?;
+//! println!("{:?}", report.outcome);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! This crate reads no environment and no home directory, prints nothing and installs no
+//! subscriber; it emits `tracing` events.
+
+pub mod audit;
+mod cache;
+mod call;
+mod catalog;
+pub mod compile;
+mod component;
+pub mod docs;
+mod enforce;
+mod engine;
+pub mod inspect;
+mod install;
+mod limits;
+pub mod names;
+mod native;
+mod output;
+mod runtime;
+pub mod schema;
+mod storage;
+pub mod value;
+mod wasi;
+pub mod wit;
+
+pub use audit::{AuditRecord, AuditSink, JsonLines, Usage};
+pub use cache::CacheError;
+pub use call::{CallReport, Outcome};
+pub use catalog::{Annotations, Args, Catalog, Problem, StartError, Tool, ToolSpec};
+pub use component::PrepareError;
+pub use enforce::DenialRecord;
+pub use engine::EngineError;
+pub use install::{ChangeError, InstallError, InstallPlan, Previous};
+pub use output::Captured;
+pub use runtime::{OpenError, Runtime, RuntimeBuilder, audit_file};
+pub use storage::Roots;

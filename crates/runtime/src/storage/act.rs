@@ -1,0 +1,503 @@
+//! What is done to an object once the walk has found it and the policy has answered.
+
+use super::walk::peek;
+use super::{
+    Descriptor, Directory, EntryStream, Follow, Located, OpenFile, Storage, StorageResult,
+};
+use crate::wasi::bindings::filesystem::types::ErrorCode;
+use casemate_policy::{LinkKind, Operation, StorageAccess, VirtualPath};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Timespec, Timestamps};
+use std::fs::File;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+
+/// Mode of files that a guest creates, before the umask: never executable.
+const FILE_MODE: u32 = 0o644;
+/// Mode of directories that a guest creates, before the umask.
+const DIRECTORY_MODE: u32 = 0o755;
+
+/// The flags of `open-at`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OpenRequest {
+    pub(crate) follow: Follow,
+    pub(crate) create: bool,
+    pub(crate) directory: bool,
+    pub(crate) exclusive: bool,
+    pub(crate) truncate: bool,
+    pub(crate) read: bool,
+    pub(crate) write: bool,
+    pub(crate) mutate: bool,
+}
+
+/// Metadata as a guest sees it; times are seconds and nanoseconds since the epoch.
+#[derive(Clone, Debug)]
+pub(crate) struct Stat {
+    pub(crate) kind: FileType,
+    pub(crate) links: u64,
+    pub(crate) size: u64,
+    pub(crate) accessed: Option<(u64, u32)>,
+    pub(crate) modified: Option<(u64, u32)>,
+    pub(crate) changed: Option<(u64, u32)>,
+    pub(crate) identity: (u64, u64),
+}
+
+/// New times of a file: `None` keeps the old one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Times {
+    pub(crate) accessed: NewTime,
+    pub(crate) modified: NewTime,
+}
+
+/// One new time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum NewTime {
+    Keep,
+    Now,
+    At(u64, u32),
+}
+
+impl NewTime {
+    fn timespec(self) -> StorageResult<Timespec> {
+        Ok(match self {
+            Self::Keep => Timespec {
+                tv_sec: 0,
+                tv_nsec: rustix::fs::UTIME_OMIT,
+            },
+            Self::Now => Timespec {
+                tv_sec: 0,
+                tv_nsec: rustix::fs::UTIME_NOW,
+            },
+            Self::At(seconds, nanoseconds) => {
+                if nanoseconds >= 1_000_000_000 {
+                    return Err(ErrorCode::Invalid.into());
+                }
+                Timespec {
+                    tv_sec: i64::try_from(seconds).map_err(|_| ErrorCode::Overflow)?,
+                    tv_nsec: i64::from(nanoseconds),
+                }
+            }
+        })
+    }
+}
+
+impl Times {
+    fn timestamps(self) -> StorageResult<Timestamps> {
+        Ok(Timestamps {
+            last_access: self.accessed.timespec()?,
+            last_modification: self.modified.timespec()?,
+        })
+    }
+}
+
+impl Storage {
+    /// `open-at`.
+    pub(crate) fn open(
+        &self,
+        directory: &Directory,
+        path: &str,
+        request: OpenRequest,
+    ) -> StorageResult<Descriptor> {
+        let follow = if request.exclusive {
+            Follow::No
+        } else {
+            request.follow
+        };
+        let located = self.walk(directory, path, follow)?;
+        match located.kind {
+            Some(_) if request.create && request.exclusive => {
+                self.ask(&located.path, StorageAccess::Write)?;
+                Err(ErrorCode::Exist.into())
+            }
+            Some(FileType::Directory) => self.open_located_directory(directory, &located, request),
+            Some(FileType::RegularFile) => self.open_located_file(&located, request),
+            Some(FileType::Symlink) => {
+                self.ask_visible(&located.path)?;
+                Err(ErrorCode::Loop.into())
+            }
+            // FIFOs, devices and sockets could block or act on being opened.
+            Some(_) => {
+                self.ask_visible(&located.path)?;
+                Err(ErrorCode::NotPermitted.into())
+            }
+            None if request.create && !request.directory && !located.directory_wanted => {
+                self.create_located_file(&located, request)
+            }
+            None => {
+                let access = if request.create || request.write {
+                    StorageAccess::Write
+                } else {
+                    StorageAccess::Read
+                };
+                if request.create && !self.visible(&located.path) {
+                    self.ask(&located.path, access)?;
+                }
+                // Absent and denied answer alike; the record tells them apart.
+                if !self.visible(&located.path) {
+                    self.ask(&located.path, access)?;
+                }
+                Err(ErrorCode::NoEntry.into())
+            }
+        }
+    }
+
+    fn open_located_directory(
+        &self,
+        directory: &Directory,
+        located: &Located,
+        request: OpenRequest,
+    ) -> StorageResult<Descriptor> {
+        self.ask(&located.path, StorageAccess::Traverse)?;
+        if request.write || request.truncate || request.create {
+            return Err(ErrorCode::IsDirectory.into());
+        }
+        Ok(Descriptor::Directory(Directory {
+            mount: directory.mount.clone(),
+            path: located.path.clone(),
+            mutable: directory.mutable && request.mutate,
+        }))
+    }
+
+    fn ask_for_content(&self, path: &VirtualPath, request: OpenRequest) -> StorageResult<()> {
+        if request.write || request.truncate {
+            self.ask(path, StorageAccess::Write)?;
+        }
+        if request.read {
+            self.ask(path, StorageAccess::Read)?;
+        }
+        if !(request.read || request.write || request.truncate) {
+            self.ask_visible(path)?;
+        }
+        Ok(())
+    }
+
+    fn open_located_file(
+        &self,
+        located: &Located,
+        request: OpenRequest,
+    ) -> StorageResult<Descriptor> {
+        self.ask_for_content(&located.path, request)?;
+        if request.directory {
+            return Err(ErrorCode::NotDirectory.into());
+        }
+        let Some(name) = &located.name else {
+            return Err(ErrorCode::NotDirectory.into());
+        };
+        let judged = rustix::fs::fstat(peek(located.parent.as_fd(), name)?)?;
+        if FileType::from_raw_mode(judged.st_mode) != FileType::RegularFile {
+            return Err(ErrorCode::NotPermitted.into());
+        }
+        let mut flags = access_flags(request);
+        if request.truncate {
+            flags |= OFlags::TRUNC;
+        }
+        let handle = rustix::fs::openat(&located.parent, name.as_str(), flags, Mode::empty())?;
+        // Between the look and the open the name may have come to mean something else.
+        let opened = rustix::fs::fstat(&handle)?;
+        if (opened.st_dev, opened.st_ino) != (judged.st_dev, judged.st_ino)
+            || FileType::from_raw_mode(opened.st_mode) != FileType::RegularFile
+        {
+            return Err(ErrorCode::Busy.into());
+        }
+        Ok(open_file(File::from(handle), located, request))
+    }
+
+    fn create_located_file(
+        &self,
+        located: &Located,
+        request: OpenRequest,
+    ) -> StorageResult<Descriptor> {
+        self.ask(&located.path, StorageAccess::Write)?;
+        if request.read {
+            self.ask(&located.path, StorageAccess::Read)?;
+        }
+        let Some(name) = &located.name else {
+            return Err(ErrorCode::IsDirectory.into());
+        };
+        // EXCL: what appeared meanwhile was not judged.
+        let handle = rustix::fs::openat(
+            &located.parent,
+            name.as_str(),
+            access_flags(request) | OFlags::CREATE | OFlags::EXCL,
+            Mode::from_raw_mode(FILE_MODE),
+        )?;
+        Ok(open_file(File::from(handle), located, request))
+    }
+
+    /// `stat-at` and `metadata-hash-at`.
+    pub(crate) fn stat_at(
+        &self,
+        directory: &Directory,
+        path: &str,
+        follow: Follow,
+    ) -> StorageResult<Stat> {
+        let located = self.walk(directory, path, follow)?;
+        self.ask_visible(&located.path)?;
+        let stat = self.stat_located(&located)?;
+        Ok(self.stat(&stat))
+    }
+
+    /// `stat` and `metadata-hash` of an open descriptor.
+    pub(crate) fn stat_descriptor(&self, descriptor: &DescriptorRef) -> StorageResult<Stat> {
+        let stat = match descriptor {
+            DescriptorRef::Directory(directory) => {
+                self.ask_visible(&directory.path)?;
+                rustix::fs::fstat(self.open_directory(directory)?)?
+            }
+            DescriptorRef::File(file) => rustix::fs::fstat(&*file.file)?,
+        };
+        Ok(self.stat(&stat))
+    }
+
+    fn stat(&self, stat: &rustix::fs::Stat) -> Stat {
+        let time = |seconds: i64, nanoseconds: u64| {
+            let seconds = u64::try_from(seconds).ok()?;
+            // A file's time would tell the time that the clock withholds: whole seconds
+            // only, unless the clock is `full`.
+            let nanoseconds = if self.exact_times {
+                u32::try_from(nanoseconds).ok()?
+            } else {
+                0
+            };
+            Some((seconds, nanoseconds))
+        };
+        Stat {
+            kind: FileType::from_raw_mode(stat.st_mode),
+            links: stat.st_nlink,
+            size: u64::try_from(stat.st_size).unwrap_or(0),
+            accessed: time(stat.st_atime, stat.st_atime_nsec),
+            modified: time(stat.st_mtime, stat.st_mtime_nsec),
+            changed: time(stat.st_ctime, stat.st_ctime_nsec),
+            identity: (stat.st_dev, stat.st_ino),
+        }
+    }
+
+    /// `read-directory`.
+    pub(crate) fn read_directory(&self, directory: &Directory) -> StorageResult<EntryStream> {
+        self.ask(&directory.path, StorageAccess::Traverse)?;
+        let handle = self.open_directory(directory)?;
+        let readable = rustix::fs::openat(
+            &handle,
+            ".",
+            OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
+            Mode::empty(),
+        )?;
+        Ok(EntryStream {
+            entries: rustix::fs::Dir::read_from(readable)?,
+            path: directory.path.clone(),
+        })
+    }
+
+    /// The next entry that the guest may see; names that are not UTF-8 are passed over.
+    pub(crate) fn next_entry(
+        &self,
+        stream: &mut EntryStream,
+    ) -> StorageResult<Option<(FileType, String)>> {
+        while let Some(entry) = stream.entries.read() {
+            let entry = entry?;
+            let Ok(name) = entry.file_name().to_str() else {
+                continue;
+            };
+            if name == "." || name == ".." {
+                continue;
+            }
+            let Ok(path) = stream.path.join(name) else {
+                continue;
+            };
+            if self.visible(&path) {
+                return Ok(Some((entry.file_type(), name.to_owned())));
+            }
+        }
+        Ok(None)
+    }
+
+    /// `readlink-at`; the target of an absolute link is a fact about the host and stays hidden.
+    pub(crate) fn read_link(&self, directory: &Directory, path: &str) -> StorageResult<String> {
+        let located = self.walk(directory, path, Follow::No)?;
+        self.ask_visible(&located.path)?;
+        let (Some(FileType::Symlink), Some(name)) = (located.kind, &located.name) else {
+            return Err(match located.kind {
+                None => ErrorCode::NoEntry,
+                Some(_) => ErrorCode::Invalid,
+            }
+            .into());
+        };
+        let target = rustix::fs::readlinkat(&located.parent, name.as_str(), Vec::new())?;
+        let target = target
+            .to_str()
+            .map_err(|_| ErrorCode::IllegalByteSequence)?;
+        if target.starts_with('/') {
+            return Err(ErrorCode::NotPermitted.into());
+        }
+        Ok(target.to_owned())
+    }
+
+    fn for_change(&self, directory: &Directory, path: &str) -> StorageResult<(Located, String)> {
+        let located = self.walk(directory, path, Follow::No)?;
+        self.ask(&located.path, StorageAccess::Write)?;
+        match located.name.clone() {
+            Some(name) => Ok((located, name)),
+            None => Err(ErrorCode::Invalid.into()),
+        }
+    }
+
+    /// `create-directory-at`.
+    pub(crate) fn create_directory(&self, directory: &Directory, path: &str) -> StorageResult<()> {
+        let (located, name) = self.for_change(directory, path)?;
+        rustix::fs::mkdirat(
+            &located.parent,
+            name.as_str(),
+            Mode::from_raw_mode(DIRECTORY_MODE),
+        )?;
+        Ok(())
+    }
+
+    /// `unlink-file-at`.
+    pub(crate) fn unlink(&self, directory: &Directory, path: &str) -> StorageResult<()> {
+        let (located, name) = self.for_change(directory, path)?;
+        if located.directory_wanted && located.kind.is_some() {
+            return Err(ErrorCode::IsDirectory.into());
+        }
+        rustix::fs::unlinkat(&located.parent, name.as_str(), AtFlags::empty())?;
+        Ok(())
+    }
+
+    /// `remove-directory-at`.
+    pub(crate) fn remove_directory(&self, directory: &Directory, path: &str) -> StorageResult<()> {
+        let (located, name) = self.for_change(directory, path)?;
+        rustix::fs::unlinkat(&located.parent, name.as_str(), AtFlags::REMOVEDIR)?;
+        Ok(())
+    }
+
+    /// `link-at`, `symlink-at` and `rename-at`: judged at both ends.
+    fn ask_link(&self, from: &VirtualPath, to: &VirtualPath, kind: LinkKind) -> StorageResult<()> {
+        match self
+            .grant
+            .decide(&Operation::StorageLink { from, to, kind })
+        {
+            Ok(_permit) => Ok(()),
+            Err(denial) => {
+                self.trail.denied(&denial);
+                if self.visible(from) {
+                    Err(ErrorCode::NotPermitted.into())
+                } else {
+                    Err(ErrorCode::NoEntry.into())
+                }
+            }
+        }
+    }
+
+    /// `rename-at`.
+    pub(crate) fn rename(
+        &self,
+        from: &Directory,
+        from_path: &str,
+        to: &Directory,
+        to_path: &str,
+    ) -> StorageResult<()> {
+        let source = self.walk(from, from_path, Follow::No)?;
+        let target = self.walk(to, to_path, Follow::No)?;
+        self.ask_link(&source.path, &target.path, LinkKind::Rename)?;
+        let (Some(source_name), Some(target_name)) = (&source.name, &target.name) else {
+            return Err(ErrorCode::Busy.into());
+        };
+        rustix::fs::renameat(
+            &source.parent,
+            source_name.as_str(),
+            &target.parent,
+            target_name.as_str(),
+        )?;
+        Ok(())
+    }
+
+    /// `link-at`: no policy of this release permits one, and nothing here would make it.
+    pub(crate) fn link(
+        &self,
+        from: &Directory,
+        from_path: &str,
+        to: &Directory,
+        to_path: &str,
+    ) -> StorageResult<()> {
+        let source = self.walk(from, from_path, Follow::No)?;
+        let target = self.walk(to, to_path, Follow::No)?;
+        self.ask_link(&source.path, &target.path, LinkKind::Hard)?;
+        Err(ErrorCode::NotPermitted.into())
+    }
+
+    /// `symlink-at`: no policy of this release permits one, and nothing here would make it.
+    pub(crate) fn symlink(&self, directory: &Directory, path: &str) -> StorageResult<()> {
+        let located = self.walk(directory, path, Follow::No)?;
+        self.ask_link(&located.path, &located.path, LinkKind::Symbolic)?;
+        Err(ErrorCode::NotPermitted.into())
+    }
+
+    /// `set-times-at`.
+    pub(crate) fn set_times_at(
+        &self,
+        directory: &Directory,
+        path: &str,
+        follow: Follow,
+        times: Times,
+    ) -> StorageResult<()> {
+        let located = self.walk(directory, path, follow)?;
+        self.ask(&located.path, StorageAccess::Write)?;
+        let Some(name) = &located.name else {
+            return Err(ErrorCode::NotPermitted.into());
+        };
+        rustix::fs::utimensat(
+            &located.parent,
+            name.as_str(),
+            &times.timestamps()?,
+            AtFlags::SYMLINK_NOFOLLOW,
+        )?;
+        Ok(())
+    }
+
+    /// `set-times` of an open file.
+    pub(crate) fn set_times(&self, file: &OpenFile, times: Times) -> StorageResult<()> {
+        self.ask(&file.path, StorageAccess::Write)?;
+        rustix::fs::futimens(&*file.file, &times.timestamps()?)?;
+        Ok(())
+    }
+
+    /// `set-size` of an open file.
+    pub(crate) fn set_size(&self, file: &OpenFile, size: u64) -> StorageResult<()> {
+        self.ask(&file.path, StorageAccess::Write)?;
+        rustix::fs::ftruncate(&*file.file, size)?;
+        Ok(())
+    }
+}
+
+/// A descriptor taken out of the table for an operation in the I/O pool.
+#[derive(Clone, Debug)]
+pub(crate) enum DescriptorRef {
+    Directory(Directory),
+    File(OpenFile),
+}
+
+impl Descriptor {
+    /// A copy that can be sent to the I/O pool.
+    pub(crate) fn to_ref(&self) -> DescriptorRef {
+        match self {
+            Self::Directory(directory) => DescriptorRef::Directory(directory.clone()),
+            Self::File(file) => DescriptorRef::File(file.clone()),
+        }
+    }
+}
+
+fn access_flags(request: OpenRequest) -> OFlags {
+    let access = match (request.read, request.write || request.truncate) {
+        (true, true) => OFlags::RDWR,
+        (false, true) => OFlags::WRONLY,
+        (_, false) => OFlags::RDONLY,
+    };
+    access | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY
+}
+
+fn open_file(file: File, located: &Located, request: OpenRequest) -> Descriptor {
+    Descriptor::File(OpenFile {
+        file: Arc::new(file),
+        path: located.path.clone(),
+        read: request.read,
+        write: request.write,
+    })
+}

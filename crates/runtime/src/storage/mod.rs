@@ -1,0 +1,206 @@
+//! Files, reached by walking from a bound root one component at a time.
+//!
+//! Order of evaluation, and why:
+//!
+//! 1. A guest path is walked from its directory's root with `openat(O_PATH | O_NOFOLLOW)`, one
+//!    component per system call, so that no spelling, symlink or race leads elsewhere.
+//! 2. Symlinks are read and walked by the same loop; what is judged is the canonical path
+//!    that the walk ends at, not the one that was asked for.
+//! 3. [`Storage::ask`] asks `Grant::decide` before anything is created, opened or changed.
+//! 4. The last component is opened by name below the parent that was walked, never by path,
+//!    and must be a regular file or a directory: a FIFO or device is refused before `open`.
+//!
+//! What is denied looks absent, unless the guest may see the object in another way.
+
+mod act;
+mod stream;
+mod walk;
+
+#[cfg(test)]
+mod tests;
+
+use crate::enforce::Trail;
+use crate::wasi::bindings::filesystem::types::ErrorCode;
+use casemate_policy::{Grant, Mount, Operation, RootName, StorageAccess, VirtualPath};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+pub(crate) use act::{DescriptorRef, NewTime, OpenRequest, Stat, Times};
+pub(crate) use stream::{FileReader, FileWriter, WriteAt};
+pub(crate) use walk::{Follow, Located};
+
+/// Host directories that a person bound to named roots.
+pub type Roots = BTreeMap<RootName, PathBuf>;
+
+/// Why a storage function did not succeed: a code for the guest, or the end of the call.
+#[derive(Debug)]
+pub enum StorageError {
+    /// The guest sees this code.
+    Code(ErrorCode),
+    /// The call ends.
+    Trap(wasmtime::Error),
+}
+
+/// What a storage function returns.
+pub(crate) type StorageResult<T> = Result<T, StorageError>;
+
+impl From<ErrorCode> for StorageError {
+    fn from(code: ErrorCode) -> Self {
+        Self::Code(code)
+    }
+}
+
+impl From<wasmtime::component::ResourceTableError> for StorageError {
+    fn from(error: wasmtime::component::ResourceTableError) -> Self {
+        Self::Trap(error.into())
+    }
+}
+
+impl From<rustix::io::Errno> for StorageError {
+    fn from(errno: rustix::io::Errno) -> Self {
+        Self::Code(code(errno))
+    }
+}
+
+impl From<std::io::Error> for StorageError {
+    fn from(error: std::io::Error) -> Self {
+        let errno = rustix::io::Errno::from_io_error(&error);
+        Self::Code(errno.map_or(ErrorCode::Io, code))
+    }
+}
+
+impl From<tokio::task::JoinError> for StorageError {
+    fn from(error: tokio::task::JoinError) -> Self {
+        Self::Trap(wasmtime::Error::new(error))
+    }
+}
+
+/// The WASI code of an operating-system error.
+pub(crate) fn code(errno: rustix::io::Errno) -> ErrorCode {
+    use rustix::io::Errno;
+    match errno {
+        Errno::NOENT => ErrorCode::NoEntry,
+        Errno::EXIST => ErrorCode::Exist,
+        Errno::ISDIR => ErrorCode::IsDirectory,
+        Errno::NOTDIR => ErrorCode::NotDirectory,
+        Errno::NOTEMPTY => ErrorCode::NotEmpty,
+        Errno::ACCESS => ErrorCode::Access,
+        Errno::PERM => ErrorCode::NotPermitted,
+        Errno::LOOP => ErrorCode::Loop,
+        Errno::NAMETOOLONG => ErrorCode::NameTooLong,
+        Errno::INVAL => ErrorCode::Invalid,
+        Errno::ROFS => ErrorCode::ReadOnly,
+        Errno::NOSPC => ErrorCode::InsufficientSpace,
+        Errno::DQUOT => ErrorCode::Quota,
+        Errno::FBIG => ErrorCode::FileTooLarge,
+        Errno::XDEV => ErrorCode::CrossDevice,
+        Errno::BUSY => ErrorCode::Busy,
+        Errno::TXTBSY => ErrorCode::TextFileBusy,
+        Errno::MLINK => ErrorCode::TooManyLinks,
+        Errno::OVERFLOW => ErrorCode::Overflow,
+        Errno::OPNOTSUPP => ErrorCode::Unsupported,
+        Errno::ILSEQ => ErrorCode::IllegalByteSequence,
+        Errno::MFILE | Errno::NFILE | Errno::NOMEM => ErrorCode::InsufficientMemory,
+        _ => ErrorCode::Io,
+    }
+}
+
+/// An open file or directory of a guest.
+pub enum Descriptor {
+    /// A directory, kept as a path: each use walks there again, so that a handle never
+    /// outlives the grant or follows a directory that was moved away.
+    Directory(Directory),
+    /// An open regular file.
+    File(OpenFile),
+}
+
+/// A directory that a guest may name.
+#[derive(Clone, Debug)]
+pub struct Directory {
+    pub(crate) mount: Mount,
+    pub(crate) path: VirtualPath,
+    pub(crate) mutable: bool,
+}
+
+/// An open regular file and what it was opened for.
+#[derive(Clone, Debug)]
+pub struct OpenFile {
+    pub(crate) file: Arc<File>,
+    pub(crate) path: VirtualPath,
+    pub(crate) read: bool,
+    pub(crate) write: bool,
+}
+
+/// The entries of a directory that the guest may see, one at a time.
+pub struct EntryStream {
+    pub(crate) entries: rustix::fs::Dir,
+    pub(crate) path: VirtualPath,
+}
+
+/// Everything that a storage operation needs, cheap to clone into the I/O pool.
+#[derive(Clone)]
+pub(crate) struct Storage {
+    pub(crate) grant: Arc<Grant>,
+    pub(crate) trail: Trail,
+    pub(crate) roots: Arc<Roots>,
+    pub(crate) pool: tokio::runtime::Handle,
+    pub(crate) exact_times: bool,
+}
+
+impl Storage {
+    /// Runs a blocking operation in the I/O pool.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        operation: impl FnOnce(&Self) -> StorageResult<T> + Send + 'static,
+    ) -> StorageResult<T> {
+        let storage = self.clone();
+        self.pool
+            .spawn_blocking(move || operation(&storage))
+            .await?
+    }
+
+    /// Asks whether `path` may be reached in this way, and records a refusal.
+    ///
+    /// # Errors
+    ///
+    /// `no-entry` where nothing allows the guest to see the object, `not-permitted` where it
+    /// may be seen in another way.
+    pub(crate) fn ask(&self, path: &VirtualPath, access: StorageAccess) -> StorageResult<()> {
+        match self.grant.decide(&Operation::Storage { path, access }) {
+            Ok(_permit) => Ok(()),
+            Err(denial) => {
+                self.trail.denied(&denial);
+                if self.visible(path) {
+                    Err(ErrorCode::NotPermitted.into())
+                } else {
+                    Err(ErrorCode::NoEntry.into())
+                }
+            }
+        }
+    }
+
+    /// Whether the guest may know that `path` exists, without a record.
+    pub(crate) fn visible(&self, path: &VirtualPath) -> bool {
+        [
+            StorageAccess::Read,
+            StorageAccess::Traverse,
+            StorageAccess::Write,
+        ]
+        .into_iter()
+        .any(|access| {
+            self.grant
+                .decide(&Operation::Storage { path, access })
+                .is_ok()
+        })
+    }
+
+    /// Asks to see the object at `path` (its metadata, its name).
+    pub(crate) fn ask_visible(&self, path: &VirtualPath) -> StorageResult<()> {
+        if self.visible(path) {
+            return Ok(());
+        }
+        self.ask(path, StorageAccess::Read)
+    }
+}

@@ -1,0 +1,217 @@
+//! Byte streams over open regular files, on the bounded I/O pool.
+
+use super::OpenFile;
+use bytes::Bytes;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+use wasmtime_wasi_io::poll::Pollable;
+use wasmtime_wasi_io::streams::{InputStream, OutputStream, StreamError, StreamResult};
+
+/// Bytes that one read or write moves at the most.
+pub(crate) const CHUNK: usize = 64 * 1024;
+
+fn failed(error: impl Into<wasmtime::Error>) -> StreamError {
+    StreamError::LastOperationFailed(error.into())
+}
+
+enum Reading {
+    Idle,
+    Pending(JoinHandle<std::io::Result<Vec<u8>>>),
+    Ready(Bytes),
+    Failed(std::io::Error),
+    Ended,
+}
+
+/// Reads a file from an offset to its end.
+pub(crate) struct FileReader {
+    file: Arc<File>,
+    offset: u64,
+    pool: Handle,
+    state: Reading,
+}
+
+impl FileReader {
+    pub(crate) fn new(file: &OpenFile, offset: u64, pool: Handle) -> Self {
+        Self {
+            file: Arc::clone(&file.file),
+            offset,
+            pool,
+            state: Reading::Idle,
+        }
+    }
+}
+
+#[wasmtime_wasi_io::async_trait]
+impl Pollable for FileReader {
+    async fn ready(&mut self) {
+        if matches!(self.state, Reading::Idle) {
+            let file = Arc::clone(&self.file);
+            let offset = self.offset;
+            self.state = Reading::Pending(self.pool.spawn_blocking(move || {
+                let mut buffer = vec![0; CHUNK];
+                let count = file.read_at(&mut buffer, offset)?;
+                buffer.truncate(count);
+                Ok(buffer)
+            }));
+        }
+        if let Reading::Pending(task) = &mut self.state {
+            self.state = match task.await {
+                Ok(Ok(bytes)) if bytes.is_empty() => Reading::Ended,
+                Ok(Ok(bytes)) => {
+                    self.offset = self.offset.saturating_add(bytes.len() as u64);
+                    Reading::Ready(bytes.into())
+                }
+                Ok(Err(error)) => Reading::Failed(error),
+                Err(error) => Reading::Failed(std::io::Error::other(error)),
+            };
+        }
+    }
+}
+
+#[wasmtime_wasi_io::async_trait]
+impl InputStream for FileReader {
+    fn read(&mut self, size: usize) -> StreamResult<Bytes> {
+        match std::mem::replace(&mut self.state, Reading::Ended) {
+            Reading::Ready(mut bytes) => {
+                let chunk = bytes.split_to(size.min(bytes.len()));
+                self.state = if bytes.is_empty() {
+                    Reading::Idle
+                } else {
+                    Reading::Ready(bytes)
+                };
+                Ok(chunk)
+            }
+            Reading::Failed(error) => Err(failed(error)),
+            Reading::Ended => Err(StreamError::Closed),
+            waiting @ (Reading::Idle | Reading::Pending(_)) => {
+                self.state = waiting;
+                Ok(Bytes::new())
+            }
+        }
+    }
+}
+
+/// Where a stream writes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum WriteAt {
+    Offset(u64),
+    End,
+}
+
+enum Writing {
+    Idle,
+    Pending(JoinHandle<std::io::Result<usize>>),
+    Failed(std::io::Error),
+    Ended,
+}
+
+/// Writes to a file, one chunk at a time.
+pub(crate) struct FileWriter {
+    file: Arc<File>,
+    at: WriteAt,
+    pool: Handle,
+    state: Writing,
+}
+
+impl FileWriter {
+    pub(crate) fn new(file: &OpenFile, at: WriteAt, pool: Handle) -> Self {
+        Self {
+            file: Arc::clone(&file.file),
+            at,
+            pool,
+            state: Writing::Idle,
+        }
+    }
+}
+
+fn write(file: &File, at: WriteAt, bytes: &[u8]) -> std::io::Result<usize> {
+    let mut rest = bytes;
+    let mut at = at;
+    while !rest.is_empty() {
+        let count = match at {
+            WriteAt::Offset(offset) => file.write_at(rest, offset)?,
+            WriteAt::End => rustix::io::pwritev2(
+                file,
+                &[std::io::IoSlice::new(rest)],
+                0,
+                rustix::io::ReadWriteFlags::APPEND,
+            )?,
+        };
+        if count == 0 {
+            return Err(std::io::ErrorKind::WriteZero.into());
+        }
+        rest = rest.get(count..).unwrap_or_default();
+        if let WriteAt::Offset(offset) = &mut at {
+            *offset = offset.saturating_add(count as u64);
+        }
+    }
+    Ok(bytes.len())
+}
+
+#[wasmtime_wasi_io::async_trait]
+impl Pollable for FileWriter {
+    async fn ready(&mut self) {
+        if let Writing::Pending(task) = &mut self.state {
+            self.state = match task.await {
+                Ok(Ok(count)) => {
+                    if let WriteAt::Offset(offset) = &mut self.at {
+                        *offset = offset.saturating_add(count as u64);
+                    }
+                    Writing::Idle
+                }
+                Ok(Err(error)) => Writing::Failed(error),
+                Err(error) => Writing::Failed(std::io::Error::other(error)),
+            };
+        }
+    }
+}
+
+impl FileWriter {
+    fn check(&mut self) -> StreamResult<usize> {
+        match std::mem::replace(&mut self.state, Writing::Ended) {
+            Writing::Idle => {
+                self.state = Writing::Idle;
+                Ok(CHUNK)
+            }
+            pending @ Writing::Pending(_) => {
+                self.state = pending;
+                Ok(0)
+            }
+            Writing::Failed(error) => Err(failed(error)),
+            Writing::Ended => Err(StreamError::Closed),
+        }
+    }
+}
+
+#[wasmtime_wasi_io::async_trait]
+impl OutputStream for FileWriter {
+    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        let permitted = self.check()?;
+        if bytes.len() > permitted {
+            return Err(StreamError::trap("more written than the stream allowed"));
+        }
+        let file = Arc::clone(&self.file);
+        let at = self.at;
+        self.state = Writing::Pending(self.pool.spawn_blocking(move || write(&file, at, &bytes)));
+        Ok(())
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        // Every write goes to the file at once; `check_write` waits for it.
+        match &self.state {
+            Writing::Ended => Err(StreamError::Closed),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        self.check()
+    }
+
+    async fn cancel(&mut self) {
+        self.ready().await;
+    }
+}
