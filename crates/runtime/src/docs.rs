@@ -105,7 +105,10 @@ fn skip_escape(characters: &mut Characters<'_>) {
 
 /// Skips parameters and the final byte of a control sequence.
 fn skip_control_sequence(characters: &mut Characters<'_>) {
-    while characters.next_if(|inner| matches!(inner, ' '..='?')).is_some() {}
+    while characters
+        .next_if(|inner| matches!(inner, ' '..='?'))
+        .is_some()
+    {}
     characters.next_if(|last| matches!(last, '@'..='~'));
 }
 
@@ -174,14 +177,15 @@ impl Docs {
     /// Documentation of a function of `interface`, or of the world.
     pub(crate) fn function(&self, interface: Option<&str>, name: &str) -> Option<&str> {
         scopes(interface).find_map(|scope| {
-            self.functions.get(&(scope.to_owned(), name.to_owned())).map(String::as_str)
+            self.functions
+                .get(&(scope.to_owned(), name.to_owned()))
+                .map(String::as_str)
         })
     }
 
     /// Documentation of a type of `interface`, or of the world.
     pub(crate) fn ty(&self, interface: Option<&str>, name: &str) -> Option<&TypeDocs> {
-        scopes(interface)
-            .find_map(|scope| self.types.get(&(scope.to_owned(), name.to_owned())))
+        scopes(interface).find_map(|scope| self.types.get(&(scope.to_owned(), name.to_owned())))
     }
 
     /// Documentation of an interface, or of the world.
@@ -194,14 +198,20 @@ impl Docs {
         let clean = plain_text(text, MAX_DOCS_BYTES);
         // Ends of lines and margins are no reason to warn.
         let kept = clean.chars().filter(|c| !c.is_whitespace()).count();
-        let given = text.chars().filter(|c| !c.is_whitespace()).take(kept + 1).count();
+        let given = text
+            .chars()
+            .filter(|c| !c.is_whitespace())
+            .take(kept + 1)
+            .count();
         self.cleaned |= kept != given || clean.ends_with('…') && !text.trim_end().ends_with('…');
         (!clean.is_empty()).then_some(clean)
     }
 
     fn add_function(&mut self, scope: &str, name: &str, text: &str) {
         if let Some(clean) = self.clean(text) {
-            self.functions.entry((scope.to_owned(), name.to_owned())).or_insert(clean);
+            self.functions
+                .entry((scope.to_owned(), name.to_owned()))
+                .or_insert(clean);
         }
     }
 
@@ -214,14 +224,20 @@ impl Docs {
     fn add_type(&mut self, scope: &str, name: &str, text: Option<&str>) {
         // No entry for silence: the type may be documented where it is used from.
         if let Some(clean) = text.and_then(|text| self.clean(text)) {
-            let entry = self.types.entry((scope.to_owned(), name.to_owned())).or_default();
+            let entry = self
+                .types
+                .entry((scope.to_owned(), name.to_owned()))
+                .or_default();
             entry.docs.get_or_insert(clean);
         }
     }
 
     fn add_item(&mut self, scope: &str, ty: &str, name: &str, text: &str) {
         if let Some(clean) = self.clean(text) {
-            let entry = self.types.entry((scope.to_owned(), ty.to_owned())).or_default();
+            let entry = self
+                .types
+                .entry((scope.to_owned(), ty.to_owned()))
+                .or_default();
             entry.items.entry(name.to_owned()).or_insert(clean);
         }
     }
@@ -238,7 +254,9 @@ impl Docs {
             Some((0 | 1, json)) => json,
             Some((b'{', _)) => section,
             Some((version, _)) => {
-                self.warnings.push(format!("package-docs has the unknown version {version}; ignored"));
+                self.warnings.push(format!(
+                    "package-docs has the unknown version {version}; ignored"
+                ));
                 return;
             }
             None => return,
@@ -246,7 +264,8 @@ impl Docs {
         let package = match is_flat(json).then(|| serde_json::from_slice(json)) {
             Some(Ok(Value::Object(package))) => package,
             _ => {
-                self.warnings.push("package-docs is not readable; ignored".to_owned());
+                self.warnings
+                    .push("package-docs is not readable; ignored".to_owned());
                 return;
             }
         };
@@ -280,7 +299,9 @@ impl Docs {
 
     fn read_functions(&mut self, scope: &str, functions: Option<&Value>) {
         for (name, function) in functions.and_then(Value::as_object).into_iter().flatten() {
-            let text = function.as_str().or_else(|| function.get("docs").and_then(Value::as_str));
+            let text = function
+                .as_str()
+                .or_else(|| function.get("docs").and_then(Value::as_str));
             if let Some(text) = text {
                 self.add_function(scope, name, text);
             }
@@ -290,7 +311,12 @@ impl Docs {
     fn read_types(&mut self, scope: &str, types: Option<&Value>) {
         for (name, ty) in types.and_then(Value::as_object).into_iter().flatten() {
             self.add_type(scope, name, ty.get("docs").and_then(Value::as_str));
-            for (item, text) in ty.get("items").and_then(Value::as_object).into_iter().flatten() {
+            for (item, text) in ty
+                .get("items")
+                .and_then(Value::as_object)
+                .into_iter()
+                .flatten()
+            {
                 if let Some(text) = text.as_str() {
                     self.add_item(scope, name, item, text);
                 }
@@ -305,7 +331,9 @@ impl Docs {
     /// Only the syntax matters: dependencies need not be there.
     fn read_wit(&mut self, text: &str) {
         if text.len() > MAX_WIT_BYTES {
-            self.warnings.push(format!("the WIT text is longer than {MAX_WIT_BYTES} bytes; ignored"));
+            self.warnings.push(format!(
+                "the WIT text is longer than {MAX_WIT_BYTES} bytes; ignored"
+            ));
             return;
         }
         let files = split_files(text);
@@ -340,7 +368,9 @@ impl Docs {
     fn read_package(&mut self, package: &UnresolvedPackage) {
         let prefix = format!("{}:{}/", package.name.namespace, package.name.name);
         for (_, interface) in package.interfaces.iter() {
-            let Some(name) = &interface.name else { continue };
+            let Some(name) = &interface.name else {
+                continue;
+            };
             let scope = format!("{prefix}{name}");
             self.read_wit_interface(&scope, interface);
         }
@@ -369,7 +399,11 @@ impl Docs {
             let scopes = match ty.owner {
                 TypeOwner::World(_) => vec![WORLD.to_owned()],
                 TypeOwner::Interface(id) => {
-                    match package.interfaces.get(id).and_then(|owner| owner.name.as_ref()) {
+                    match package
+                        .interfaces
+                        .get(id)
+                        .and_then(|owner| owner.name.as_ref())
+                    {
                         Some(owner) => vec![format!("{prefix}{owner}")],
                         None => inline_scopes(package, id),
                     }
@@ -416,18 +450,26 @@ fn documented_items(kind: &TypeDefKind) -> Vec<(&str, &str)> {
         docs.contents.as_deref().map(|text| (name, text))
     }
     match kind {
-        TypeDefKind::Record(record) => {
-            record.fields.iter().filter_map(|field| pair(&field.name, &field.docs)).collect()
-        }
-        TypeDefKind::Variant(variant) => {
-            variant.cases.iter().filter_map(|case| pair(&case.name, &case.docs)).collect()
-        }
-        TypeDefKind::Enum(labels) => {
-            labels.cases.iter().filter_map(|case| pair(&case.name, &case.docs)).collect()
-        }
-        TypeDefKind::Flags(flags) => {
-            flags.flags.iter().filter_map(|flag| pair(&flag.name, &flag.docs)).collect()
-        }
+        TypeDefKind::Record(record) => record
+            .fields
+            .iter()
+            .filter_map(|field| pair(&field.name, &field.docs))
+            .collect(),
+        TypeDefKind::Variant(variant) => variant
+            .cases
+            .iter()
+            .filter_map(|case| pair(&case.name, &case.docs))
+            .collect(),
+        TypeDefKind::Enum(labels) => labels
+            .cases
+            .iter()
+            .filter_map(|case| pair(&case.name, &case.docs))
+            .collect(),
+        TypeDefKind::Flags(flags) => flags
+            .flags
+            .iter()
+            .filter_map(|flag| pair(&flag.name, &flag.docs))
+            .collect(),
         _ => Vec::new(),
     }
 }
@@ -438,7 +480,10 @@ fn split_files(text: &str) -> Vec<(&str, &str)> {
         return vec![("component.wit", text)];
     };
     let separator = format!("\n{FILE_MARK}");
-    first.split(separator.as_str()).map(|file| file.split_once('\n').unwrap_or((file, ""))).collect()
+    first
+        .split(separator.as_str())
+        .map(|file| file.split_once('\n').unwrap_or((file, "")))
+        .collect()
 }
 
 /// Whether JSON nests less than the parser's stack allows; real documentation nests seven levels.
@@ -466,12 +511,18 @@ fn objects<'m>(
     map: &'m Map<String, Value>,
     key: &str,
 ) -> impl Iterator<Item = (&'m str, &'m Map<String, Value>)> {
-    let entries = map.get(key).and_then(Value::as_object).into_iter().flatten();
+    let entries = map
+        .get(key)
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten();
     entries.filter_map(|(name, value)| Some((name.as_str(), value.as_object()?)))
 }
 
 fn without_version(interface: &str) -> &str {
-    interface.split_once('@').map_or(interface, |(name, _)| name)
+    interface
+        .split_once('@')
+        .map_or(interface, |(name, _)| name)
 }
 
 /// The scopes under which an interface may be documented, the more precise first.
@@ -490,7 +541,11 @@ pub(crate) fn parameter_docs(docs: &str, name: &str) -> Option<String> {
         let line = line.trim_start();
         let (rest, tagged) = match line.strip_prefix("@param ") {
             Some(rest) => (rest, true),
-            None => (line.strip_prefix("- ").or_else(|| line.strip_prefix("* "))?, false),
+            None => (
+                line.strip_prefix("- ")
+                    .or_else(|| line.strip_prefix("* "))?,
+                false,
+            ),
         };
         let rest = rest.trim_start();
         let rest = match rest.strip_prefix('`') {
@@ -500,7 +555,9 @@ pub(crate) fn parameter_docs(docs: &str, name: &str) -> Option<String> {
         let text = rest.trim_start();
         let text = match text.strip_prefix(':').or_else(|| text.strip_prefix("- ")) {
             Some(text) => text,
-            None => text.strip_prefix("— ").or((tagged && text != rest).then_some(text))?,
+            None => text
+                .strip_prefix("— ")
+                .or((tagged && text != rest).then_some(text))?,
         };
         let text = text.trim();
         (!text.is_empty()).then(|| text.to_owned())

@@ -39,8 +39,10 @@ pub fn tool_names(
     component: &ComponentName,
     tools: &[InspectedTool],
 ) -> Result<Vec<String>, NameCollision> {
-    let plain: Vec<String> =
-        tools.iter().map(|tool| joined([component.as_str(), &tool.function])).collect();
+    let plain: Vec<String> = tools
+        .iter()
+        .map(|tool| joined([component.as_str(), &tool.function]))
+        .collect();
     let mut uses: HashMap<&str, usize> = HashMap::new();
     for name in &plain {
         *uses.entry(name).or_default() += 1;
@@ -49,9 +51,11 @@ pub fn tool_names(
         .iter()
         .zip(&plain)
         .map(|(tool, name)| match &tool.interface {
-            Some(interface) if uses.get(name.as_str()).is_some_and(|uses| *uses > 1) => {
-                joined([component.as_str(), short_interface(interface), &tool.function])
-            }
+            Some(interface) if uses.get(name.as_str()).is_some_and(|uses| *uses > 1) => joined([
+                component.as_str(),
+                short_interface(interface),
+                &tool.function,
+            ]),
             _ => name.clone(),
         })
         .map(shortened)
@@ -128,17 +132,21 @@ fn canonical_object(object: &Map<String, Value>, out: &mut String) {
 
 /// The interface's own name: `c` of `a:b/c@1.0.0`.
 fn short_interface(interface: &str) -> &str {
-    let name = interface.split_once('@').map_or(interface, |(name, _)| name);
+    let name = interface
+        .split_once('@')
+        .map_or(interface, |(name, _)| name);
     name.rsplit_once('/').map_or(name, |(_, short)| short)
 }
 
 /// The parts in the alphabet of tool names, with `_` between.
 fn joined<const N: usize>(parts: [&str; N]) -> String {
     let parts = parts.map(|part| {
-        let letters = part.chars().map(|letter| match letter.to_ascii_lowercase() {
-            kept @ ('a'..='z' | '0'..='9') => kept,
-            _ => '_',
-        });
+        let letters = part
+            .chars()
+            .map(|letter| match letter.to_ascii_lowercase() {
+                kept @ ('a'..='z' | '0'..='9') => kept,
+                _ => '_',
+            });
         letters.collect::<String>()
     });
     parts.join("_")

@@ -9,9 +9,7 @@ use std::collections::{HashMap, HashSet};
 use serde_json::{Map, Value, json};
 
 use crate::docs::{MAX_DOCS_BYTES, plain_text};
-use crate::wit::{
-    Case, Enum, Flags, FunctionType, Identity, Label, Record, Variant, WitType,
-};
+use crate::wit::{Case, Enum, Flags, FunctionType, Identity, Label, Record, Variant, WitType};
 
 /// Most nodes in one schema.
 pub const MAX_SCHEMA_NODES: usize = 4_000;
@@ -41,7 +39,10 @@ enum Direction {
 pub fn input_schema(function: &FunctionType) -> Result<Map<String, Value>, SchemaTooLarge> {
     let roots = function.params.iter().map(|param| &param.ty);
     let mut writer = Writer::new(Direction::In, roots);
-    let fields = function.params.iter().map(|param| (param.name.as_str(), &param.ty, param.docs.as_deref()));
+    let fields = function
+        .params
+        .iter()
+        .map(|param| (param.name.as_str(), &param.ty, param.docs.as_deref()));
     let schema = writer.object(fields)?;
     writer.finish(schema)
 }
@@ -163,8 +164,14 @@ impl Writer {
         if self.written > MAX_SCHEMA_NODES {
             return Err(SchemaTooLarge);
         }
-        let Some(identity) = ty.identity() else { return self.body(ty) };
-        if !self.nodes.get(&identity).is_some_and(|node| is_shared(ty, node)) {
+        let Some(identity) = ty.identity() else {
+            return self.body(ty);
+        };
+        if !self
+            .nodes
+            .get(&identity)
+            .is_some_and(|node| is_shared(ty, node))
+        {
             return self.body(ty);
         }
         let name = match self.names.get(&identity) {
@@ -268,7 +275,10 @@ impl Writer {
     fn enumeration(&mut self, labels: &Enum) -> Result<Value, SchemaTooLarge> {
         self.count(labels.labels.len())?;
         let mut schema = choices(&labels.labels);
-        describe(&mut schema, labels_docs(labels.docs.as_deref(), &labels.labels).as_deref());
+        describe(
+            &mut schema,
+            labels_docs(labels.docs.as_deref(), &labels.labels).as_deref(),
+        );
         Ok(Value::Object(schema))
     }
 
@@ -278,14 +288,21 @@ impl Writer {
         schema.insert("type".to_owned(), json!("array"));
         schema.insert("items".to_owned(), Value::Object(choices(&labels.labels)));
         schema.insert("uniqueItems".to_owned(), json!(true));
-        describe(&mut schema, labels_docs(labels.docs.as_deref(), &labels.labels).as_deref());
+        describe(
+            &mut schema,
+            labels_docs(labels.docs.as_deref(), &labels.labels).as_deref(),
+        );
         Ok(Value::Object(schema))
     }
 
     /// Counts nodes that have no type of their own.
     fn count(&mut self, more: usize) -> Result<(), SchemaTooLarge> {
         self.written += more;
-        if self.written > MAX_SCHEMA_NODES { Err(SchemaTooLarge) } else { Ok(()) }
+        if self.written > MAX_SCHEMA_NODES {
+            Err(SchemaTooLarge)
+        } else {
+            Ok(())
+        }
     }
 
     fn case(&mut self, case: &Case) -> Result<Value, SchemaTooLarge> {
@@ -345,7 +362,9 @@ fn is_shared(ty: &WitType, node: &Node) -> bool {
 
 /// Counts uses and sizes below `ty`, each declaration once; returns the size where it is used.
 fn measure(ty: &WitType, nodes: &mut HashMap<Identity, Node>) -> usize {
-    let Some(identity) = ty.identity() else { return 1 };
+    let Some(identity) = ty.identity() else {
+        return 1;
+    };
     if let Some(node) = nodes.get_mut(&identity) {
         node.uses += 1;
         return if is_shared(ty, node) { 1 } else { node.size };
@@ -465,7 +484,10 @@ fn choices(labels: &[Label]) -> Map<String, Value> {
 /// Words about an enumeration with those about its labels, which a schema has no place for.
 fn labels_docs(docs: Option<&str>, labels: &[Label]) -> Option<String> {
     let lines = labels.iter().filter_map(|label| {
-        label.docs.as_ref().map(|docs| format!("- {}: {}", label.name, docs.replace('\n', " ")))
+        label
+            .docs
+            .as_ref()
+            .map(|docs| format!("- {}: {}", label.name, docs.replace('\n', " ")))
     });
     let lines: Vec<String> = docs.map(str::to_owned).into_iter().chain(lines).collect();
     (!lines.is_empty()).then(|| plain_text(&lines.join("\n"), MAX_DOCS_BYTES))

@@ -185,15 +185,15 @@ impl WitType {
         }
         let (kind, first, second) = match self {
             Self::List(element) => (0, at(element), 0),
-            Self::FixedList(element, length) => {
-                (1, at(element), usize::try_from(*length).unwrap_or(usize::MAX))
-            }
+            Self::FixedList(element, length) => (
+                1,
+                at(element),
+                usize::try_from(*length).unwrap_or(usize::MAX),
+            ),
             Self::Map(key, value) => (2, at(key), at(value)),
             Self::Tuple(items) => (3, at(items), items.len()),
             Self::Option(inner) => (4, at(inner), 0),
-            Self::Result { ok, err } => {
-                (5, ok.as_ref().map_or(0, at), err.as_ref().map_or(0, at))
-            }
+            Self::Result { ok, err } => (5, ok.as_ref().map_or(0, at), err.as_ref().map_or(0, at)),
             Self::Record(record) => (6, at(record), 0),
             Self::Variant(variant) => (7, at(variant), 0),
             Self::Enum(labels) => (8, at(labels), 0),
@@ -212,7 +212,11 @@ impl WitType {
             | Self::Char
             | Self::String => return None,
         };
-        Some(Identity { kind, first, second })
+        Some(Identity {
+            kind,
+            first,
+            second,
+        })
     }
 
     /// Calls `visit` with each type directly inside this one.
@@ -229,7 +233,11 @@ impl WitType {
             }
             Self::Record(record) => record.fields.iter().for_each(|field| visit(&field.ty)),
             Self::Variant(variant) => {
-                variant.cases.iter().filter_map(|case| case.ty.as_ref()).for_each(visit);
+                variant
+                    .cases
+                    .iter()
+                    .filter_map(|case| case.ty.as_ref())
+                    .for_each(visit);
             }
             Self::Enum(_)
             | Self::Flags(_)

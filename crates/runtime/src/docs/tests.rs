@@ -38,7 +38,8 @@ fn plain_text_is_bounded_at_characters() {
 fn several_files_of_wit_are_one_text() {
     let first = "package a:b;\n/// One.\ninterface i {\n  /// F.\n  f: func();\n}\n";
     let second = "package a:b;\nworld w {\n  export i;\n  /// G.\n  export g: func();\n}\n";
-    let other = "package c:d@2.0.0;\n/// Other.\ninterface i {\n  /// Another f.\n  f: func();\n}\n";
+    let other =
+        "package c:d@2.0.0;\n/// Other.\ninterface i {\n  /// Another f.\n  f: func();\n}\n";
     let text = bundle_wit([("i.wit", first), ("w.wit", second)]);
     let docs = Docs::read(Some(&text), &[]);
     assert_eq!(docs.function(Some("a:b/i"), "f"), Some("F."));
@@ -47,7 +48,11 @@ fn several_files_of_wit_are_one_text() {
     assert!(docs.warnings().is_empty(), "{:?}", docs.warnings());
 
     // A dependency in the same directory tree is another package.
-    let text = bundle_wit([("i.wit", first), ("w.wit", second), ("deps/other.wit", other)]);
+    let text = bundle_wit([
+        ("i.wit", first),
+        ("w.wit", second),
+        ("deps/other.wit", other),
+    ]);
     let docs = Docs::read(Some(&text), &[]);
     assert_eq!(docs.function(Some("a:b/i"), "f"), Some("F."));
     assert_eq!(docs.function(Some("c:d/i@2.0.0"), "f"), Some("Another f."));
@@ -72,9 +77,18 @@ fn inline_interfaces_are_known_by_their_export() {
 #[test]
 fn parameters_are_read_from_lists() {
     let docs = "Finds.\n\n- path: where to look\n* `max-hits`: how many\n- `mode` - fast or slow\n@param depth how deep\n- pathological: no\n- empty:";
-    assert_eq!(parameter_docs(docs, "path").as_deref(), Some("where to look"));
-    assert_eq!(parameter_docs(docs, "max-hits").as_deref(), Some("how many"));
-    assert_eq!(parameter_docs(docs, "mode").as_deref(), Some("fast or slow"));
+    assert_eq!(
+        parameter_docs(docs, "path").as_deref(),
+        Some("where to look")
+    );
+    assert_eq!(
+        parameter_docs(docs, "max-hits").as_deref(),
+        Some("how many")
+    );
+    assert_eq!(
+        parameter_docs(docs, "mode").as_deref(),
+        Some("fast or slow")
+    );
     assert_eq!(parameter_docs(docs, "depth").as_deref(), Some("how deep"));
     assert_eq!(parameter_docs(docs, "empty"), None);
     assert_eq!(parameter_docs(docs, "max"), None);
@@ -82,10 +96,23 @@ fn parameters_are_read_from_lists() {
 
 #[test]
 fn hostile_wit_is_a_warning() {
-    let deep = format!("package a:b; interface i {{ f: func(x: {}u8{}); }}", "list<".repeat(150_000), ">".repeat(150_000));
+    let deep = format!(
+        "package a:b; interface i {{ f: func(x: {}u8{}); }}",
+        "list<".repeat(150_000),
+        ">".repeat(150_000)
+    );
     let long = format!("package a:b; // {}", "x".repeat(MAX_WIT_BYTES));
-    let packages = format!("package a:b; {}{}", "package c:d {".repeat(50_000), "}".repeat(50_000));
-    for text in [deep, long, packages, "package a:b; interface i { type a = b; type b = a; }".to_owned()] {
+    let packages = format!(
+        "package a:b; {}{}",
+        "package c:d {".repeat(50_000),
+        "}".repeat(50_000)
+    );
+    for text in [
+        deep,
+        long,
+        packages,
+        "package a:b; interface i { type a = b; type b = a; }".to_owned(),
+    ] {
         let docs = Docs::read(Some(&text), &[]);
         assert_eq!(docs.warnings().len(), 1, "{:?}", docs.warnings());
     }

@@ -15,7 +15,10 @@ pub const ENGINE_FEATURES: WasmFeatures = WasmFeatures::WASM2
     .union(WasmFeatures::CM_FIXED_LENGTH_LISTS);
 
 /// Validates everything but the bodies of functions, and ends with the types.
-pub(super) fn validate(bytes: &[u8], features: WasmFeatures) -> wasmparser::Result<wasmparser::types::Types> {
+pub(super) fn validate(
+    bytes: &[u8],
+    features: WasmFeatures,
+) -> wasmparser::Result<wasmparser::types::Types> {
     let mut validator = Validator::new_with_features(features);
     let mut parser = Parser::new(0);
     parser.set_features(WasmFeatures::all());
@@ -40,7 +43,9 @@ pub(super) fn needed(bytes: &[u8]) -> Result<WasmFeatures, InspectError> {
     let mut features = ENGINE_FEATURES;
     // Every round adds a proposal.
     while let Err(error) = validate(bytes, features) {
-        let named = error.missing_wasm_feature().filter(|missing| !features.contains(*missing));
+        let named = error
+            .missing_wasm_feature()
+            .filter(|missing| !features.contains(*missing));
         // Where it does not say: the proposal with which it gets further.
         let helps = |proposal: &WasmFeatures| match validate(bytes, features | *proposal) {
             Ok(_) => true,
@@ -61,9 +66,13 @@ pub(super) fn names(features: WasmFeatures) -> Vec<String> {
         // Two at once, and nothing else gets further.
         return vec!["several proposals".to_owned()];
     }
-    let names = features.iter_names().map(|(name, _)| name.to_ascii_lowercase().replace('_', "-"));
-    names.map(|name| match name.strip_prefix("cm-") {
-        Some(rest) => format!("component-model-{rest}"),
-        None => name,
-    }).collect()
+    let names = features
+        .iter_names()
+        .map(|(name, _)| name.to_ascii_lowercase().replace('_', "-"));
+    names
+        .map(|name| match name.strip_prefix("cm-") {
+            Some(rest) => format!("component-model-{rest}"),
+            None => name,
+        })
+        .collect()
 }

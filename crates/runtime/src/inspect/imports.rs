@@ -56,7 +56,9 @@ impl Capability {
     /// The capability that an import of this name is about.
     pub(super) fn of(import: &str) -> Self {
         let name = import.split_once('@').map_or(import, |(name, _)| name);
-        let Some(("wasi", rest)) = name.split_once(':') else { return Self::Unknown };
+        let Some(("wasi", rest)) = name.split_once(':') else {
+            return Self::Unknown;
+        };
         match rest.split_once('/') {
             Some(("filesystem", _)) => Self::Files,
             Some(("http", _)) => Self::Http,
@@ -127,8 +129,12 @@ const LAST_PATCH: u32 = 12;
 /// Whether Casemate links the interface `name`, such as `wasi:io/streams@0.2.4`.
 #[must_use]
 pub fn is_provided(name: &str) -> bool {
-    let Some((interface, version)) = name.split_once('@') else { return false };
-    let patch = version.strip_prefix("0.2.").and_then(|patch| patch.parse::<u32>().ok());
+    let Some((interface, version)) = name.split_once('@') else {
+        return false;
+    };
+    let patch = version
+        .strip_prefix("0.2.")
+        .and_then(|patch| patch.parse::<u32>().ok());
     // The canonical form of a compatible version has no patch.
     (version == "0.2" || patch.is_some_and(|patch| patch <= LAST_PATCH))
         && PROVIDED.binary_search(&interface).is_ok()

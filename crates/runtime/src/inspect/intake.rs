@@ -110,20 +110,34 @@ pub(super) fn recognise(bytes: &[u8]) -> Result<(), InspectError> {
     if bytes.starts_with(b"\x7fELF") {
         // Wasmtime marks its files in the byte for the operating system's ABI.
         let wasmtime = bytes.get(7) == Some(&200);
-        return Err(if wasmtime { InspectError::Precompiled } else { InspectError::Native });
+        return Err(if wasmtime {
+            InspectError::Precompiled
+        } else {
+            InspectError::Native
+        });
     }
     if bytes.starts_with(b"MZ") || bytes.starts_with(b"\xcf\xfa\xed\xfe") {
         return Err(InspectError::Native);
     }
     if bytes.starts_with(b"\0asm") {
         let message = "unknown version of the binary format, or cut short".to_owned();
-        return Err(InspectError::Malformed { message, offset: bytes.len().min(4) });
+        return Err(InspectError::Malformed {
+            message,
+            offset: bytes.len().min(4),
+        });
     }
     let text = bytes.trim_ascii_start();
-    if [&b"("[..], b";;"].iter().any(|start| text.starts_with(start)) {
+    if [&b"("[..], b";;"]
+        .iter()
+        .any(|start| text.starts_with(start))
+    {
         return Err(InspectError::Text);
     }
-    let start = bytes.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    let start = bytes
+        .iter()
+        .take(4)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     Err(InspectError::NotWasm { start })
 }
 
@@ -137,7 +151,9 @@ pub(super) fn scan<'b>(bytes: &'b [u8], limits: &IntakeLimits) -> Result<Intake<
     for payload in Parser::new(0).parse_all(bytes) {
         let payload = payload.map_err(|error| InspectError::malformed(&error))?;
         match &payload {
-            Payload::Version { encoding, range, .. } => {
+            Payload::Version {
+                encoding, range, ..
+            } => {
                 open.push(*encoding);
                 intake.begin(*encoding, &open, range.start, limits)?;
             }
@@ -181,7 +197,12 @@ pub(super) fn at_most(
     offset: Option<usize>,
 ) -> Result<(), InspectError> {
     if found > limit {
-        return Err(InspectError::Limit { what, found, limit, offset });
+        return Err(InspectError::Limit {
+            what,
+            found,
+            limit,
+            offset,
+        });
     }
     Ok(())
 }
@@ -197,13 +218,28 @@ impl<'b> Intake<'b> {
         match encoding {
             Encoding::Module => {
                 self.code.modules += 1;
-                at_most("core modules", self.code.modules, limits.modules, Some(offset))
+                at_most(
+                    "core modules",
+                    self.code.modules,
+                    limits.modules,
+                    Some(offset),
+                )
             }
             Encoding::Component => {
                 let depth = open.len() as u64;
-                at_most("levels of components", depth, limits.component_depth, Some(offset))?;
+                at_most(
+                    "levels of components",
+                    depth,
+                    limits.component_depth,
+                    Some(offset),
+                )?;
                 self.components += 1;
-                at_most("components inside", self.components, limits.components, Some(offset))
+                at_most(
+                    "components inside",
+                    self.components,
+                    limits.components,
+                    Some(offset),
+                )
             }
         }
     }
@@ -224,7 +260,12 @@ impl<'b> Intake<'b> {
                 }
                 self.custom_bytes += range.len() as u64;
                 let at = Some(range.start);
-                at_most("bytes of custom sections", self.custom_bytes, limits.custom_bytes, at)?;
+                at_most(
+                    "bytes of custom sections",
+                    self.custom_bytes,
+                    limits.custom_bytes,
+                    at,
+                )?;
                 match name {
                     "package-docs" => self.package_docs.push(section.data()),
                     "producers" => self.producers(section),
@@ -262,7 +303,9 @@ impl<'b> Intake<'b> {
                 self.core(section.count().into(), section.original_position(), limits)?;
                 for memory in section.clone() {
                     let memory = memory?;
-                    let page = 1_u64.checked_shl(memory.page_size_log2.unwrap_or(16)).unwrap_or(u64::MAX);
+                    let page = 1_u64
+                        .checked_shl(memory.page_size_log2.unwrap_or(16))
+                        .unwrap_or(u64::MAX);
                     self.code.memories.push(Memory {
                         min_bytes: memory.initial.saturating_mul(page),
                         max_bytes: memory.maximum.map(|pages| pages.saturating_mul(page)),
@@ -347,14 +390,29 @@ impl<'b> Intake<'b> {
         at_most("core items", self.core_items, limits.core_items, Some(at))
     }
 
-    fn functions(&mut self, more: u32, at: usize, limits: &IntakeLimits) -> Result<(), InspectError> {
+    fn functions(
+        &mut self,
+        more: u32,
+        at: usize,
+        limits: &IntakeLimits,
+    ) -> Result<(), InspectError> {
         self.functions += u64::from(more);
         at_most("functions", self.functions, limits.functions, Some(at))
     }
 
-    fn instances(&mut self, more: u32, at: usize, limits: &IntakeLimits) -> Result<(), InspectError> {
+    fn instances(
+        &mut self,
+        more: u32,
+        at: usize,
+        limits: &IntakeLimits,
+    ) -> Result<(), InspectError> {
         self.instances += u64::from(more);
-        at_most("instances and aliases", self.instances, limits.instances, Some(at))
+        at_most(
+            "instances and aliases",
+            self.instances,
+            limits.instances,
+            Some(at),
+        )
     }
 
     fn nodes(&mut self, more: u64, at: usize, limits: &IntakeLimits) -> Result<(), InspectError> {
@@ -363,7 +421,11 @@ impl<'b> Intake<'b> {
     }
 
     /// Walks a section of component-level types with a stack of its own.
-    fn component_types(&mut self, mut reader: BinaryReader<'b>, limits: &IntakeLimits) -> Result<(), Stop> {
+    fn component_types(
+        &mut self,
+        mut reader: BinaryReader<'b>,
+        limits: &IntakeLimits,
+    ) -> Result<(), Stop> {
         // How many declarations are still to come, at each level.
         let mut levels = vec![reader.read_var_u32()?];
         while let Some(remaining) = levels.last_mut() {
@@ -374,17 +436,30 @@ impl<'b> Intake<'b> {
             *remaining = rest;
             let at = reader.original_position();
             // In the section there are only types; inside a type each declaration has a kind.
-            let kind = if levels.len() == 1 { 0x01 } else { reader.read_u8()? };
+            let kind = if levels.len() == 1 {
+                0x01
+            } else {
+                reader.read_u8()?
+            };
             let weight = match kind {
                 0x00 => core_type_weight(&CoreType::from_reader(&mut reader)?),
                 0x01 => match reader.clone().read_u8()? {
                     0x41 | 0x42 => {
                         reader.read_u8()?;
                         levels.push(reader.read_var_u32()?);
-                        at_most("levels of types", levels.len() as u64, limits.type_depth, Some(at))?;
+                        at_most(
+                            "levels of types",
+                            levels.len() as u64,
+                            limits.type_depth,
+                            Some(at),
+                        )?;
                         1
                     }
-                    _ => component_type_weight(&ComponentType::from_reader(&mut reader)?, at, limits)?,
+                    _ => component_type_weight(
+                        &ComponentType::from_reader(&mut reader)?,
+                        at,
+                        limits,
+                    )?,
                 },
                 0x02 => {
                     ComponentAlias::from_reader(&mut reader)?;
@@ -403,7 +478,11 @@ impl<'b> Intake<'b> {
                 }
                 _ => {
                     let message = "unknown kind of declaration in a type".to_owned();
-                    return Err(InspectError::Malformed { message, offset: at }.into());
+                    return Err(InspectError::Malformed {
+                        message,
+                        offset: at,
+                    }
+                    .into());
                 }
             };
             self.nodes(weight, at, limits)?;
@@ -414,7 +493,9 @@ impl<'b> Intake<'b> {
     /// Notes the tools that made it; what does not parse is left out, since nothing depends on it.
     fn producers(&mut self, section: &wasmparser::CustomSectionReader<'b>) {
         let reader = BinaryReader::new(section.data(), section.data_offset());
-        let Ok(fields) = wasmparser::ProducersSectionReader::new(reader) else { return };
+        let Ok(fields) = wasmparser::ProducersSectionReader::new(reader) else {
+            return;
+        };
         for field in fields.into_iter().map_while(Result::ok) {
             for value in field.values.into_iter().map_while(Result::ok) {
                 let producer = Producer {
@@ -431,7 +512,12 @@ impl<'b> Intake<'b> {
 }
 
 fn check_name(name: &str, at: usize, limits: &IntakeLimits) -> Result<(), InspectError> {
-    at_most("bytes in one name", name.len() as u64, limits.name_bytes, Some(at))
+    at_most(
+        "bytes in one name",
+        name.len() as u64,
+        limits.name_bytes,
+        Some(at),
+    )
 }
 
 fn core_type_weight(ty: &CoreType<'_>) -> u64 {
@@ -442,7 +528,11 @@ fn core_type_weight(ty: &CoreType<'_>) -> u64 {
 }
 
 /// How many nodes a type without nested component or instance types is.
-fn component_type_weight(ty: &ComponentType<'_>, at: usize, limits: &IntakeLimits) -> Result<u64, InspectError> {
+fn component_type_weight(
+    ty: &ComponentType<'_>,
+    at: usize,
+    limits: &IntakeLimits,
+) -> Result<u64, InspectError> {
     let named = |names: &mut dyn Iterator<Item = &str>| -> Result<u64, InspectError> {
         let mut weight = 1;
         for name in names {

@@ -244,18 +244,35 @@ pub fn inspect(
             if let ComponentEntityType::Instance(id) = ty
                 && let Some(instance) = builder.instance(*id)
             {
-                let items = instance.exports.iter().map(|(name, item)| (name.as_str(), &item.ty));
+                let items = instance
+                    .exports
+                    .iter()
+                    .map(|(name, item)| (name.as_str(), &item.ty));
                 builder.learn_names(Some(name), items);
             }
         }
     }
 
-    let imports = imported.iter().map(|(name, ty)| import(&builder, name, *ty)).collect();
-    let mut listing = Listing { builder, docs: &docs, limits, schema_bytes: 0, functions: 0, found: Found::default() };
+    let imports = imported
+        .iter()
+        .map(|(name, ty)| import(&builder, name, *ty))
+        .collect();
+    let mut listing = Listing {
+        builder,
+        docs: &docs,
+        limits,
+        schema_bytes: 0,
+        functions: 0,
+        found: Found::default(),
+    };
     for (name, ty) in &exports {
         listing.export(name, *ty)?;
     }
-    let Found { tools, unsupported, initialisers } = listing.found;
+    let Found {
+        tools,
+        unsupported,
+        initialisers,
+    } = listing.found;
 
     let mut warnings = docs.warnings().to_vec();
     if intake.code.modules == 0 && tools.is_empty() {
@@ -281,7 +298,10 @@ fn import(builder: &Builder<'_>, name: &str, ty: ComponentEntityType) -> Import 
     // Only types need no host; a resource is a type that does.
     let (functions, needs_host) = match ty {
         ComponentEntityType::Instance(id) => {
-            let items = builder.instance(id).into_iter().flat_map(|instance| &instance.exports);
+            let items = builder
+                .instance(id)
+                .into_iter()
+                .flat_map(|instance| &instance.exports);
             let mut functions = Vec::new();
             let mut needs_host = false;
             for (item, entity) in items {
@@ -302,7 +322,10 @@ fn import(builder: &Builder<'_>, name: &str, ty: ComponentEntityType) -> Import 
         ComponentEntityType::Func(_) => (vec![name.to_owned()], true),
         ComponentEntityType::Type { created, .. } => (
             Vec::new(),
-            matches!(created, wasmparser::component_types::ComponentAnyTypeId::Resource(_)),
+            matches!(
+                created,
+                wasmparser::component_types::ComponentAnyTypeId::Resource(_)
+            ),
         ),
         ComponentEntityType::Module(_)
         | ComponentEntityType::Value(_)
@@ -342,7 +365,9 @@ impl Listing<'_> {
                 if name.starts_with("wasi:") {
                     return Ok(());
                 }
-                let Some(instance) = self.builder.instance(id) else { return Ok(()) };
+                let Some(instance) = self.builder.instance(id) else {
+                    return Ok(());
+                };
                 for (item, entity) in &instance.exports {
                     match entity.ty {
                         ComponentEntityType::Func(id) => self.function(Some(name), item, id)?,
@@ -365,7 +390,10 @@ impl Listing<'_> {
 
     fn refuse(&mut self, interface: Option<&str>, name: &str, why: &str) {
         let export = interface.map_or_else(|| name.to_owned(), |of| format!("{of}#{name}"));
-        self.found.unsupported.push(Unsupported { export, why: why.to_owned() });
+        self.found.unsupported.push(Unsupported {
+            export,
+            why: why.to_owned(),
+        });
     }
 
     fn function(
@@ -375,8 +403,16 @@ impl Listing<'_> {
         id: ComponentFuncTypeId,
     ) -> Result<(), InspectError> {
         self.functions += 1;
-        intake::at_most("exported functions", self.functions, self.limits.exports, None)?;
-        match ComponentName::new_with_features(name, 0, WasmFeatures::all()).as_ref().map(ComponentName::kind) {
+        intake::at_most(
+            "exported functions",
+            self.functions,
+            self.limits.exports,
+            None,
+        )?;
+        match ComponentName::new_with_features(name, 0, WasmFeatures::all())
+            .as_ref()
+            .map(ComponentName::kind)
+        {
             Ok(ComponentNameKind::Label(_)) => {}
             Ok(ComponentNameKind::Constructor(_)) => {
                 self.refuse(interface, name, "is the constructor of a resource");
@@ -417,7 +453,12 @@ impl Listing<'_> {
                 }
             };
         self.schema_bytes += schema::byte_len(&input_schema) + schema::byte_len(&output_schema);
-        intake::at_most("bytes of JSON Schema", self.schema_bytes, self.limits.schema_bytes, None)?;
+        intake::at_most(
+            "bytes of JSON Schema",
+            self.schema_bytes,
+            self.limits.schema_bytes,
+            None,
+        )?;
         self.found.tools.push(InspectedTool {
             interface: interface.map(str::to_owned),
             function: name.to_owned(),
@@ -445,7 +486,10 @@ fn is_initialiser(interface: Option<&str>, name: &str, ty: &FunctionType) -> boo
         None => "script",
         Some(_) => return false,
     };
-    let marked = ty.params.iter().any(|param| param.name == mark && param.ty == WitType::String);
+    let marked = ty
+        .params
+        .iter()
+        .any(|param| param.name == mark && param.ty == WitType::String);
     name == "init" && fails_with_text && marked
 }
 

@@ -1,4 +1,9 @@
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests"
+)]
 
 use std::fmt::Write as _;
 
@@ -36,11 +41,19 @@ fn refused(bytes: &[u8]) -> InspectError {
 }
 
 fn wit_names(component: &InspectedComponent) -> Vec<String> {
-    component.tools().iter().map(InspectedTool::wit_name).collect()
+    component
+        .tools()
+        .iter()
+        .map(InspectedTool::wit_name)
+        .collect()
 }
 
 fn refused_tools(component: &InspectedComponent) -> Vec<String> {
-    component.unsupported().iter().map(|one| format!("{} {}", one.export, one.why)).collect()
+    component
+        .unsupported()
+        .iter()
+        .map(|one| format!("{} {}", one.export, one.why))
+        .collect()
 }
 
 #[test]
@@ -49,18 +62,30 @@ fn lists_tools_with_their_types() {
     let found = look(&bytes);
     assert_eq!(
         wit_names(&found),
-        ["version", "acme:shapes/draw@1.2.0#area", "acme:shapes/draw@1.2.0#paint"]
+        [
+            "version",
+            "acme:shapes/draw@1.2.0#area",
+            "acme:shapes/draw@1.2.0#paint"
+        ]
     );
     assert_eq!(found.unsupported(), []);
     assert_eq!(found.bytes_len(), bytes.len() as u64);
     let paint = &found.tools()[2].ty;
     assert_eq!(paint.params.len(), 3);
     assert_eq!(paint.params[0].name, "at");
-    let WitType::Record(point) = &paint.params[0].ty else { panic!("{:?}", paint.params[0]) };
+    let WitType::Record(point) = &paint.params[0].ty else {
+        panic!("{:?}", paint.params[0])
+    };
     assert_eq!(point.name, "point");
     assert_eq!(point.fields[1].name, "y");
-    let Some(WitType::List(element)) = &paint.result else { panic!("{:?}", paint.result) };
-    assert_eq!(element.identity(), paint.params[0].ty.identity(), "one declaration, one node");
+    let Some(WitType::List(element)) = &paint.result else {
+        panic!("{:?}", paint.result)
+    };
+    assert_eq!(
+        element.identity(),
+        paint.params[0].ty.identity(),
+        "one declaration, one node"
+    );
     assert_eq!(found.missing_features(), [""; 0]);
     assert!(found.code().modules >= 1);
     assert!(found.code().functions >= 3);
@@ -68,7 +93,10 @@ fn lists_tools_with_their_types() {
 
 #[test]
 fn s001_mutations_end_in_an_error_or_a_component_never_in_a_panic() {
-    let seeds = [hollow(SHAPES, "shapes"), with_docs(&hollow(SHAPES, "shapes"), DOCS)];
+    let seeds = [
+        hollow(SHAPES, "shapes"),
+        with_docs(&hollow(SHAPES, "shapes"), DOCS),
+    ];
     let mut random = 0x9e37_79b9_7f4a_7c15_u64;
     let mut next = move |below: usize| {
         random ^= random << 13;
@@ -97,7 +125,10 @@ fn s001_mutations_end_in_an_error_or_a_component_never_in_a_panic() {
     for mutant in mutants {
         if let Err(error) = inspect(&mutant, None, &IntakeLimits::default()) {
             assert_eq!(error.reason(), "invalid.component");
-            assert!(error.offset().is_some_and(|at| at <= mutant.len()), "{error}");
+            assert!(
+                error.offset().is_some_and(|at| at <= mutant.len()),
+                "{error}"
+            );
             assert!(!error.to_string().contains('\n'), "{error}");
             refusals += 1;
         }
@@ -115,7 +146,12 @@ fn s002_core_module() {
 
 #[test]
 fn s003_text() {
-    for text in ["(component)", "  \n(component)", ";; a comment\n(component)", "(; a ;) (module)"] {
+    for text in [
+        "(component)",
+        "  \n(component)",
+        ";; a comment\n(component)",
+        "(; a ;) (module)",
+    ] {
         assert_eq!(refused(text.as_bytes()), InspectError::Text);
     }
 }
@@ -123,19 +159,29 @@ fn s003_text() {
 #[test]
 fn s004_native_code() {
     let engine = wasmtime::Engine::default();
-    let native = engine.precompile_component(&hollow(SHAPES, "shapes")).unwrap();
+    let native = engine
+        .precompile_component(&hollow(SHAPES, "shapes"))
+        .unwrap();
     assert_eq!(refused(&native), InspectError::Precompiled);
     let mut elf = native;
     elf[7] = 0;
     assert_eq!(refused(&elf), InspectError::Native);
     assert_eq!(refused(b""), InspectError::Empty);
-    assert_eq!(refused(b"GIF89a").to_string(), "not WebAssembly: the file begins with 47494638");
-    assert!(matches!(refused(b"\0asm"), InspectError::Malformed { offset: 4, .. }));
+    assert_eq!(
+        refused(b"GIF89a").to_string(),
+        "not WebAssembly: the file begins with 47494638"
+    );
+    assert!(matches!(
+        refused(b"\0asm"),
+        InspectError::Malformed { offset: 4, .. }
+    ));
 }
 
 fn limit(error: InspectError) -> &'static str {
     match error {
-        InspectError::Limit { what, found, limit, .. } if found > limit => what,
+        InspectError::Limit {
+            what, found, limit, ..
+        } if found > limit => what,
         other => panic!("{other:?}"),
     }
 }
@@ -214,26 +260,42 @@ fn nested(depth: usize) -> Vec<u8> {
 /// `bytes` looked at on a small stack.
 fn look_on_small_stack(bytes: Vec<u8>) -> Result<InspectedComponent, InspectError> {
     let thread = std::thread::Builder::new().stack_size(256 * 1024);
-    let handle = thread.spawn(move || inspect(&bytes, None, &IntakeLimits::default())).unwrap();
+    let handle = thread
+        .spawn(move || inspect(&bytes, None, &IntakeLimits::default()))
+        .unwrap();
     handle.join().unwrap()
 }
 
 #[test]
 fn s009_deep_components_and_many_instances() {
-    assert_eq!(limit(look_on_small_stack(nested(100)).unwrap_err()), "levels of components");
+    assert_eq!(
+        limit(look_on_small_stack(nested(100)).unwrap_err()),
+        "levels of components"
+    );
     look_on_small_stack(nested(14)).unwrap();
 
-    let text = format!("(component (component $c) {})", "(instance (instantiate $c))".repeat(1_001));
+    let text = format!(
+        "(component (component $c) {})",
+        "(instance (instantiate $c))".repeat(1_001)
+    );
     let many = wat::parse_str(text).unwrap();
-    assert!(matches!(look_on_small_stack(many), Err(InspectError::Malformed { .. })));
+    assert!(matches!(
+        look_on_small_stack(many),
+        Err(InspectError::Malformed { .. })
+    ));
 
-    let mut aliases = String::from("(component (component $c (type (export \"t\") u8)) (instance $i0 (instantiate $c))");
+    let mut aliases = String::from(
+        "(component (component $c (type (export \"t\") u8)) (instance $i0 (instantiate $c))",
+    );
     for step in 0..30_000 {
         write!(aliases, "(alias export $i0 \"t\" (type $t{step}))").unwrap();
     }
     aliases.push(')');
     let many = wat::parse_str(aliases).unwrap();
-    assert_eq!(limit(look_on_small_stack(many).unwrap_err()), "instances and aliases");
+    assert_eq!(
+        limit(look_on_small_stack(many).unwrap_err()),
+        "instances and aliases"
+    );
 }
 
 /// The readers of wasmparser recurse once per level of these few bytes.
@@ -246,8 +308,14 @@ fn s009_deep_instance_types() {
         }
         types.extend([opener, 0]);
         let mut outer = we::Component::new();
-        outer.section(&we::RawSection { id: 7, data: &types });
-        assert_eq!(limit(look_on_small_stack(outer.finish()).unwrap_err()), "levels of types");
+        outer.section(&we::RawSection {
+            id: 7,
+            data: &types,
+        });
+        assert_eq!(
+            limit(look_on_small_stack(outer.finish()).unwrap_err()),
+            "levels of types"
+        );
     }
 }
 
@@ -258,7 +326,13 @@ fn doubling(depth: usize) -> String {
         let below = level - 1;
         writeln!(wit, "type t{level} = tuple<t{below}, t{below}>;").unwrap();
     }
-    write!(wit, "f: func(x: t{}) -> u8; g: func() -> t{}; }} world w {{ export i; }}", depth - 1, depth - 1).unwrap();
+    write!(
+        wit,
+        "f: func(x: t{}) -> u8; g: func() -> t{}; }} world w {{ export i; }}",
+        depth - 1,
+        depth - 1
+    )
+    .unwrap();
     wit
 }
 
@@ -283,8 +357,15 @@ fn s011_many_functions_cases_and_fields() {
     let many = format!("package a:b; interface i {{ {functions} }} world w {{ export i; }}");
     assert_eq!(limit(refused(&hollow(&many, "w"))), "exported functions");
 
-    let list = |count: u32, item: &str| (0..count).map(|index| format!("a{index}{item},")).collect::<String>();
-    for large in [format!("variant v {{ {} }}", list(4_500, "")), format!("record v {{ {} }}", list(4_500, ": u8"))] {
+    let list = |count: u32, item: &str| {
+        (0..count)
+            .map(|index| format!("a{index}{item},"))
+            .collect::<String>()
+    };
+    for large in [
+        format!("variant v {{ {} }}", list(4_500, "")),
+        format!("record v {{ {} }}", list(4_500, ": u8")),
+    ] {
         let wit = format!(
             "package a:b; interface i {{ {large} f: func(x: v); g: func(x: u8); }} world w {{ export i; }}"
         );
@@ -292,7 +373,11 @@ fn s011_many_functions_cases_and_fields() {
         assert_eq!(wit_names(&found), ["a:b/i#g"]);
         assert!(refused_tools(&found)[0].contains("a:b/i#f needs a JSON Schema of more than"));
     }
-    let larger = format!("package a:b; interface i {{ record v {{ {} }} record w {{ {} }} f: func(x: v, y: w); }} world w {{ export i; }}", list(10_000, ": u8"), list(10_000, ": u8"));
+    let larger = format!(
+        "package a:b; interface i {{ record v {{ {} }} record w {{ {} }} f: func(x: v, y: w); }} world w {{ export i; }}",
+        list(10_000, ": u8"),
+        list(10_000, ": u8")
+    );
     assert_eq!(limit(refused(&hollow(&larger, "w"))), "type nodes");
 }
 
@@ -309,12 +394,23 @@ fn s012_custom_sections() {
         look(&with_custom_section(&bytes, name, &large));
     }
     let huge = vec![0; 33 << 20];
-    assert_eq!(limit(refused(&with_custom_section(&bytes, "name", &huge))), "bytes");
+    assert_eq!(
+        limit(refused(&with_custom_section(&bytes, "name", &huge))),
+        "bytes"
+    );
 
-    let deep = format!("{}{}", "{\"interfaces\":".repeat(10_000), "}".repeat(10_000));
+    let deep = format!(
+        "{}{}",
+        "{\"interfaces\":".repeat(10_000),
+        "}".repeat(10_000)
+    );
     let found = look_on_small_stack(with_docs(&bytes, &deep)).unwrap();
     assert_eq!(found.tools().len(), 3);
-    assert!(found.warnings()[0].contains("package-docs"), "{:?}", found.warnings());
+    assert!(
+        found.warnings()[0].contains("package-docs"),
+        "{:?}",
+        found.warnings()
+    );
     for broken in [&b""[..], b"\x07{}", b"\x01[]", b"\x01\xff\xff"] {
         look(&with_custom_section(&bytes, "package-docs", broken));
         look(&with_custom_section(&bytes, "producers", broken));
@@ -345,7 +441,10 @@ fn s015_names_the_proposal_that_is_missing() {
 /// A component whose async functions are lifted with a callback.
 fn hollow_async(wit: &str) -> Vec<u8> {
     use wit_parser::{LiftLowerAbi, ManglingAndAbi, Resolve};
-    let mut resolve = Resolve { all_features: true, ..Resolve::default() };
+    let mut resolve = Resolve {
+        all_features: true,
+        ..Resolve::default()
+    };
     let package = resolve.push_str("test.wit", wit).unwrap();
     let world = resolve.select_world(&[package], None).unwrap();
     let mangling = ManglingAndAbi::Legacy(LiftLowerAbi::Sync);
@@ -357,7 +456,12 @@ fn hollow_async(wit: &str) -> Vec<u8> {
         wit_component::StringEncoding::UTF8,
     )
     .unwrap();
-    wit_component::ComponentEncoder::default().module(&module).unwrap().validate(true).encode().unwrap()
+    wit_component::ComponentEncoder::default()
+        .module(&module)
+        .unwrap()
+        .validate(true)
+        .encode()
+        .unwrap()
 }
 
 #[test]
@@ -389,11 +493,25 @@ world w { export i; }";
         export s: func(x: stream<u8>); export f: func() -> future<string>; export e: func(x: error-context); }";
     let found = look(&hollow_async(wit));
     assert_eq!(wit_names(&found), ["ordinary"]);
-    assert_eq!(refused_tools(&found), ["s uses a stream", "f uses a future", "e uses an error-context"]);
+    assert_eq!(
+        refused_tools(&found),
+        [
+            "s uses a stream",
+            "f uses a future",
+            "e uses an error-context"
+        ]
+    );
 
-    let deep = format!("package a:b; world w {{ export f: func(x: {}u8{}); export g: func(); }}", "list<".repeat(30), ">".repeat(30));
+    let deep = format!(
+        "package a:b; world w {{ export f: func(x: {}u8{}); export g: func(); }}",
+        "list<".repeat(30),
+        ">".repeat(30)
+    );
     let found = look(&hollow(&deep, "w"));
-    assert_eq!(refused_tools(&found), ["f nests types deeper than 24 levels"]);
+    assert_eq!(
+        refused_tools(&found),
+        ["f nests types deeper than 24 levels"]
+    );
     assert_eq!(wit_names(&found), ["g"]);
 }
 
@@ -423,7 +541,10 @@ package wasi:logging { interface logging { log: func(); } }
 package only:types { interface only { record r { x: u8 } } }
 ";
     let found = look(&hollow(wit, "w"));
-    let unknown: Vec<&str> = found.unknown_imports().map(|import| import.interface.as_str()).collect();
+    let unknown: Vec<&str> = found
+        .unknown_imports()
+        .map(|import| import.interface.as_str())
+        .collect();
     let mut sorted = unknown.clone();
     sorted.sort_unstable();
     assert_eq!(
@@ -437,7 +558,13 @@ package only:types { interface only { record r { x: u8 } } }
             "wasi:logging/logging",
         ]
     );
-    let of = |name: &str| found.imports().iter().find(|import| import.interface.starts_with(name)).unwrap();
+    let of = |name: &str| {
+        found
+            .imports()
+            .iter()
+            .find(|import| import.interface.starts_with(name))
+            .unwrap()
+    };
     assert_eq!(of("evil:").functions, ["take", "give"]);
     assert_eq!(of("evil:").capability, Capability::Unknown);
     assert_eq!(of("wasi:clocks/wall-clock").capability, Capability::Clocks);
@@ -449,21 +576,43 @@ package only:types { interface only { record r { x: u8 } } }
 #[test]
 fn provided_interfaces_are_those_of_wasi_0_2() {
     assert!(provided_interfaces().is_sorted());
-    for name in ["wasi:io/streams@0.2.0", "wasi:io/streams@0.2.12", "wasi:sockets/ip-name-lookup@0.2.6"] {
+    for name in [
+        "wasi:io/streams@0.2.0",
+        "wasi:io/streams@0.2.12",
+        "wasi:sockets/ip-name-lookup@0.2.6",
+    ] {
         assert!(is_provided(name), "{name}");
     }
     for name in [
-        "wasi:io/streams", "wasi:io/streams@0.2.13", "wasi:io/streams@0.3.0", "wasi:io/streams@0.2.0-rc-1",
-        "wasi:io/streams@0.20.1", "wasi:io/stream@0.2.0", "evil:io/streams@0.2.0", "wasi:http/incoming-handler@0.2.0",
+        "wasi:io/streams",
+        "wasi:io/streams@0.2.13",
+        "wasi:io/streams@0.3.0",
+        "wasi:io/streams@0.2.0-rc-1",
+        "wasi:io/streams@0.20.1",
+        "wasi:io/stream@0.2.0",
+        "evil:io/streams@0.2.0",
+        "wasi:http/incoming-handler@0.2.0",
     ] {
         assert!(!is_provided(name), "{name}");
     }
-    assert_eq!(Capability::of("wasi:sockets/ip-name-lookup@0.2.0"), Capability::Names);
-    assert_eq!(Capability::of("wasi:sockets/tcp@0.2.0"), Capability::Sockets);
-    assert_eq!(Capability::of("wasi:cli/terminal-stdin@0.2.0"), Capability::Terminal);
+    assert_eq!(
+        Capability::of("wasi:sockets/ip-name-lookup@0.2.0"),
+        Capability::Names
+    );
+    assert_eq!(
+        Capability::of("wasi:sockets/tcp@0.2.0"),
+        Capability::Sockets
+    );
+    assert_eq!(
+        Capability::of("wasi:cli/terminal-stdin@0.2.0"),
+        Capability::Terminal
+    );
     assert_eq!(Capability::of("wasi:cli/stdin@0.2.0"), Capability::Stdio);
     assert_eq!(Capability::of("wasi:nn/tensor"), Capability::Unknown);
-    assert_eq!(Capability::of("not-wasi:io/poll@0.2.0"), Capability::Unknown);
+    assert_eq!(
+        Capability::of("not-wasi:io/poll@0.2.0"),
+        Capability::Unknown
+    );
 }
 
 #[test]
@@ -514,15 +663,25 @@ const DOCS: &str = r#"{
 fn documentation_from_the_component() {
     let found = look(&with_docs(&hollow(SHAPES, "shapes"), DOCS));
     assert_eq!(found.docs(), Some("Draws shapes."));
-    let [version, area, paint] = found.tools() else { panic!() };
+    let [version, area, paint] = found.tools() else {
+        panic!()
+    };
     assert_eq!(version.docs.as_deref(), Some("Which version it is."));
-    assert!(area.docs.as_deref().unwrap().starts_with("The area of a shape."));
+    assert!(
+        area.docs
+            .as_deref()
+            .unwrap()
+            .starts_with("The area of a shape.")
+    );
     assert_eq!(area.ty.params[0].docs.as_deref(), Some("what to measure"));
     assert_eq!(paint.docs, None);
     let schema = serde_json::to_string(paint.input_schema()).unwrap();
     assert!(schema.contains("- filled: With colour inside"), "{schema}");
     let schema = serde_json::to_string(area.input_schema()).unwrap();
-    assert!(schema.contains("No extent") && schema.contains("what to measure"), "{schema}");
+    assert!(
+        schema.contains("No extent") && schema.contains("what to measure"),
+        "{schema}"
+    );
     assert_eq!(found.warnings().len(), 1, "{:?}", found.warnings());
 }
 
@@ -553,16 +712,29 @@ world shapes {
     let bytes = with_docs(&hollow(SHAPES, "shapes"), DOCS);
     let limits = IntakeLimits::default();
     let found = inspect(&bytes, Some(wit), &limits).unwrap();
-    let [version, area, paint] = found.tools() else { panic!() };
+    let [version, area, paint] = found.tools() else {
+        panic!()
+    };
     assert_eq!(version.docs.as_deref(), Some("Says so."));
     assert_eq!(area.docs.as_deref(), Some("From the author."));
-    let WitType::Record(point) = &paint.ty.params[0].ty else { panic!() };
+    let WitType::Record(point) = &paint.ty.params[0].ty else {
+        panic!()
+    };
     assert_eq!(point.fields[0].docs.as_deref(), Some("To the right"));
 
-    for broken in ["interface {", "\u{0}", "package a:b; world w { export f: func(x: list<", "package"] {
+    for broken in [
+        "interface {",
+        "\u{0}",
+        "package a:b; world w { export f: func(x: list<",
+        "package",
+    ] {
         let found = inspect(&bytes, Some(broken), &limits).unwrap();
         assert_eq!(found.tools().len(), 3);
-        assert!(found.warnings().iter().any(|one| one.contains("WIT")), "{:?}", found.warnings());
+        assert!(
+            found.warnings().iter().any(|one| one.contains("WIT")),
+            "{:?}",
+            found.warnings()
+        );
     }
 }
 
@@ -575,16 +747,31 @@ fn s233_names_are_kept_or_refused() {
                (func (export "f") (param "{name}" u32) (canon lift (core func $i "f"))))"#
         );
         let bytes = wat::parse_str(text).unwrap();
-        assert!(matches!(refused(&bytes), InspectError::Malformed { .. }), "{name}");
+        assert!(
+            matches!(refused(&bytes), InspectError::Malformed { .. }),
+            "{name}"
+        );
     }
-    let wit = "package a:b; world w { export f: func(%constructor: u8, to-string: u8, %record: u8); }";
+    let wit =
+        "package a:b; world w { export f: func(%constructor: u8, to-string: u8, %record: u8); }";
     let found = look(&hollow(wit, "w"));
-    let properties = found.tools()[0].input_schema()["properties"].as_object().unwrap();
-    assert_eq!(properties.keys().collect::<Vec<_>>(), ["constructor", "to-string", "record"]);
+    let properties = found.tools()[0].input_schema()["properties"]
+        .as_object()
+        .unwrap();
+    assert_eq!(
+        properties.keys().collect::<Vec<_>>(),
+        ["constructor", "to-string", "record"]
+    );
     // Names that differ in case only are one name.
     let wit = "(component (type (func (param \"a\" u8) (param \"A\" u8))))";
-    assert!(matches!(refused(&wat::parse_str(wit).unwrap()), InspectError::Malformed { .. }));
-    let long = format!("package a:b; world w {{ export f: func({}: u8); }}", "a".repeat(90_000));
+    assert!(matches!(
+        refused(&wat::parse_str(wit).unwrap()),
+        InspectError::Malformed { .. }
+    ));
+    let long = format!(
+        "package a:b; world w {{ export f: func({}: u8); }}",
+        "a".repeat(90_000)
+    );
     assert_eq!(limit(refused(&hollow(&long, "w"))), "bytes in one name");
 }
 
@@ -605,7 +792,17 @@ package wasi:random@0.2.0 { interface random { get-random-u64: func() -> u64; } 
     let found = look(&bytes);
     assert_eq!(found.unknown_imports().count(), 0);
     assert_eq!(found.imports()[0].functions, ["get-random-u64"]);
-    assert!(found.code().memories.contains(&Memory { min_bytes: 2 << 16, max_bytes: Some(4 << 16) }));
-    assert!(found.producers().iter().any(|one| one.name == "wit-component"), "{:?}", found.producers());
+    assert!(found.code().memories.contains(&Memory {
+        min_bytes: 2 << 16,
+        max_bytes: Some(4 << 16)
+    }));
+    assert!(
+        found
+            .producers()
+            .iter()
+            .any(|one| one.name == "wit-component"),
+        "{:?}",
+        found.producers()
+    );
     assert_eq!(found.digest().as_bytes()[..], Sha256::digest(&bytes)[..]);
 }

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use wasmparser::PrimitiveValType;
 use wasmparser::component_types::{
     ComponentAnyTypeId, ComponentDefinedType, ComponentDefinedTypeId, ComponentEntityType,
     ComponentFuncType, ComponentInstanceType, ComponentValType,
 };
-use wasmparser::PrimitiveValType;
 use wasmparser::types::TypesRef;
 
 use crate::docs::{Docs, TypeDocs, parameter_docs};
@@ -66,7 +66,13 @@ pub(super) struct Builder<'a> {
 
 impl<'a> Builder<'a> {
     pub(super) fn new(types: TypesRef<'a>, docs: &'a Docs) -> Self {
-        Self { types, docs, names: HashMap::new(), links: HashMap::new(), built: HashMap::new() }
+        Self {
+            types,
+            docs,
+            names: HashMap::new(),
+            links: HashMap::new(),
+            built: HashMap::new(),
+        }
     }
 
     /// Remembers the names of the types that an interface, or the world, gives them.
@@ -91,7 +97,10 @@ impl<'a> Builder<'a> {
             if created != referenced {
                 self.links.insert(created, referenced);
             }
-            let name = Name { interface: interface.clone(), name: name.to_owned() };
+            let name = Name {
+                interface: interface.clone(),
+                name: name.to_owned(),
+            };
             let known = self.names.entry(created).or_default();
             if !known.contains(&name) {
                 known.push(name);
@@ -113,8 +122,12 @@ impl<'a> Builder<'a> {
         id: wasmparser::component_types::ComponentFuncTypeId,
         docs: Option<&str>,
     ) -> Result<FunctionType, Refusal> {
-        let ComponentFuncType { async_, params, result, .. } =
-            self.types.get(id).ok_or(Refusal::Unresolved)?;
+        let ComponentFuncType {
+            async_,
+            params,
+            result,
+            ..
+        } = self.types.get(id).ok_or(Refusal::Unresolved)?;
         if *async_ {
             return Err(Refusal::Async);
         }
@@ -127,7 +140,10 @@ impl<'a> Builder<'a> {
                 Ok(Parameter { name, ty, docs })
             })
             .collect::<Result<_, _>>()?;
-        let result = result.map(|ty| self.value(ty)).transpose()?.map(|(ty, _)| ty);
+        let result = result
+            .map(|ty| self.value(ty))
+            .transpose()?
+            .map(|(ty, _)| ty);
         Ok(FunctionType { params, result })
     }
 
@@ -160,10 +176,12 @@ impl<'a> Builder<'a> {
                 if let Some(built) = self.built.get(&declaration) {
                     return built.clone();
                 }
-                let built = self.defined(&chain, declaration).and_then(|(ty, depth)| match depth {
-                    ..=MAX_TYPE_DEPTH => Ok((ty, depth)),
-                    _ => Err(Refusal::TooDeep),
-                });
+                let built = self
+                    .defined(&chain, declaration)
+                    .and_then(|(ty, depth)| match depth {
+                        ..=MAX_TYPE_DEPTH => Ok((ty, depth)),
+                        _ => Err(Refusal::TooDeep),
+                    });
                 self.built.insert(declaration, built.clone());
                 built
             }
@@ -209,8 +227,9 @@ impl<'a> Builder<'a> {
         let defined = self.types.get(id).ok_or(Refusal::Unresolved)?;
         let docs = self.docs;
         let mut given = chain.iter().filter_map(|id| self.names.get(id)).flatten();
-        let type_docs =
-            given.clone().find_map(|given| docs.ty(given.interface.as_deref(), &given.name));
+        let type_docs = given
+            .clone()
+            .find_map(|given| docs.ty(given.interface.as_deref(), &given.name));
         let first = given.next().map(|given| given.name.clone());
         let name = |kind: &str| first.clone().unwrap_or_else(|| kind.to_owned());
         match defined {
@@ -219,7 +238,9 @@ impl<'a> Builder<'a> {
                 let (element, depth) = self.inner(*element)?;
                 Ok((WitType::List(element), depth))
             }
-            ComponentDefinedType::FixedLengthList { element, length, .. } => {
+            ComponentDefinedType::FixedLengthList {
+                element, length, ..
+            } => {
                 let (element, depth) = self.inner(*element)?;
                 Ok((WitType::FixedList(element, *length), depth))
             }
@@ -235,7 +256,10 @@ impl<'a> Builder<'a> {
             ComponentDefinedType::Result { ok, err, .. } => {
                 let (ok, ok_depth) = self.maybe(*ok)?;
                 let (err, err_depth) = self.maybe(*err)?;
-                let ty = WitType::Result { ok: ok.map(Arc::new), err: err.map(Arc::new) };
+                let ty = WitType::Result {
+                    ok: ok.map(Arc::new),
+                    err: err.map(Arc::new),
+                };
                 Ok((ty, ok_depth.max(err_depth)))
             }
             ComponentDefinedType::Tuple(tuple) => {
@@ -256,10 +280,17 @@ impl<'a> Builder<'a> {
                     let (ty, inner) = self.value(*ty)?;
                     depth = depth.max(inner + 1);
                     let docs = item_docs(type_docs, field.as_str());
-                    fields.push(Field { name: field.as_str().to_owned(), ty, docs });
+                    fields.push(Field {
+                        name: field.as_str().to_owned(),
+                        ty,
+                        docs,
+                    });
                 }
                 let docs = own_docs(type_docs);
-                Ok((WitType::Record(Arc::new(Record { name, docs, fields })), depth))
+                Ok((
+                    WitType::Record(Arc::new(Record { name, docs, fields })),
+                    depth,
+                ))
             }
             ComponentDefinedType::Variant(variant) => {
                 let name = name("variant");
@@ -269,22 +300,37 @@ impl<'a> Builder<'a> {
                     let (ty, inner) = self.maybe(ty.ty)?;
                     depth = depth.max(inner);
                     let docs = item_docs(type_docs, case.as_str());
-                    cases.push(Case { name: case.as_str().to_owned(), ty, docs });
+                    cases.push(Case {
+                        name: case.as_str().to_owned(),
+                        ty,
+                        docs,
+                    });
                 }
                 let docs = own_docs(type_docs);
-                Ok((WitType::Variant(Arc::new(Variant { name, docs, cases })), depth))
+                Ok((
+                    WitType::Variant(Arc::new(Variant { name, docs, cases })),
+                    depth,
+                ))
             }
             ComponentDefinedType::Enum(labels) => {
                 let (name, docs) = (name("enum"), own_docs(type_docs));
-                let labels = labels.iter().map(|label| labelled(type_docs, label.as_str())).collect();
+                let labels = labels
+                    .iter()
+                    .map(|label| labelled(type_docs, label.as_str()))
+                    .collect();
                 Ok((WitType::Enum(Arc::new(Enum { name, docs, labels })), 1))
             }
             ComponentDefinedType::Flags(labels) => {
                 let (name, docs) = (name("flags"), own_docs(type_docs));
-                let labels = labels.iter().map(|label| labelled(type_docs, label.as_str())).collect();
+                let labels = labels
+                    .iter()
+                    .map(|label| labelled(type_docs, label.as_str()))
+                    .collect();
                 Ok((WitType::Flags(Arc::new(Flags { name, docs, labels })), 1))
             }
-            ComponentDefinedType::Own(_) | ComponentDefinedType::Borrow(_) => Err(Refusal::Resource),
+            ComponentDefinedType::Own(_) | ComponentDefinedType::Borrow(_) => {
+                Err(Refusal::Resource)
+            }
             ComponentDefinedType::Future { .. } => Err(Refusal::Future),
             ComponentDefinedType::Stream { .. } => Err(Refusal::Stream),
         }
@@ -300,5 +346,8 @@ fn item_docs(docs: Option<&TypeDocs>, item: &str) -> Option<String> {
 }
 
 fn labelled(docs: Option<&TypeDocs>, label: &str) -> Label {
-    Label { name: label.to_owned(), docs: item_docs(docs, label) }
+    Label {
+        name: label.to_owned(),
+        docs: item_docs(docs, label),
+    }
 }

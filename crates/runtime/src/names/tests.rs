@@ -1,11 +1,19 @@
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
 
 use super::*;
 use crate::inspect::guests::hollow;
 use crate::inspect::{IntakeLimits, inspect};
 
 fn tools(wit: &str) -> Vec<InspectedTool> {
-    inspect(&hollow(wit, "w"), None, &IntakeLimits::default()).unwrap().tools().to_vec()
+    inspect(&hollow(wit, "w"), None, &IntakeLimits::default())
+        .unwrap()
+        .tools()
+        .to_vec()
 }
 
 fn names(component: &str, wit: &str) -> Result<Vec<String>, NameCollision> {
@@ -47,7 +55,10 @@ fn s223_what_would_still_collide_is_refused_with_both() {
     let error = names("one", wit).unwrap_err();
     assert_eq!(error.name, "one_same_search");
     let text = error.to_string();
-    assert!(text.contains("a:b/same@1.0.0#search") && text.contains("x:y/same#search"), "{text}");
+    assert!(
+        text.contains("a:b/same@1.0.0#search") && text.contains("x:y/same#search"),
+        "{text}"
+    );
 
     // A function named like another's interface and function together.
     let wit = "package a:b; interface i { search: func(); } interface j { search: func(); }
@@ -58,7 +69,8 @@ fn s223_what_would_still_collide_is_refused_with_both() {
 #[test]
 fn s223_no_letter_outside_the_alphabet_gets_into_a_name() {
     // The component model takes ASCII names only; the Cyrillic a of this one is refused on load.
-    let text = "(component (core module $m (func (export \"f\"))) (core instance $i (instantiate $m))
+    let text =
+        "(component (core module $m (func (export \"f\"))) (core instance $i (instantiate $m))
         (func (export \"se\u{430}rch\") (canon lift (core func $i \"f\"))))";
     let bytes = wat::parse_str(text).unwrap();
     assert!(inspect(&bytes, None, &IntakeLimits::default()).is_err());
@@ -73,10 +85,19 @@ fn long_names_end_in_a_hash() {
     );
     let names = names("component", &wit).unwrap();
     for name in &names {
-        assert!(name.len() <= MAX_TOOL_NAME && name.starts_with("component_"), "{name}");
-        assert!(name.chars().all(|c| matches!(c, 'a'..='z' | '0'..='9' | '_')), "{name}");
+        assert!(
+            name.len() <= MAX_TOOL_NAME && name.starts_with("component_"),
+            "{name}"
+        );
+        assert!(
+            name.chars()
+                .all(|c| matches!(c, 'a'..='z' | '0'..='9' | '_')),
+            "{name}"
+        );
     }
-    let [one, two, short] = names.as_slice() else { panic!("{names:?}") };
+    let [one, two, short] = names.as_slice() else {
+        panic!("{names:?}")
+    };
     assert_eq!(one.len(), MAX_TOOL_NAME);
     assert_ne!(one, two);
     assert_eq!(short, "component_short");
@@ -94,12 +115,21 @@ fn the_hash_changes_with_what_a_model_sees() {
     let base = hash(one, "c");
     assert_eq!(base, hash(one, "c"));
     assert_ne!(base, hash(one, "d"));
-    assert_ne!(base, hash("package a:b; world w { export f: func(x: u16); }", "c"));
-    assert_ne!(base, hash("package a:b; world w { export f: func(x: u8) -> u8; }", "c"));
+    assert_ne!(
+        base,
+        hash("package a:b; world w { export f: func(x: u16); }", "c")
+    );
+    assert_ne!(
+        base,
+        hash("package a:b; world w { export f: func(x: u8) -> u8; }", "c")
+    );
     let mut documented = tools(one);
     documented[0].docs = Some("Does it.".to_owned());
     assert_ne!(base, tools_hash(&["c_f".to_owned()], &documented));
     let mut text = String::new();
-    canonical(&json!({"b": [1, {"d": null, "c": "\""}], "a": 1.5}), &mut text);
+    canonical(
+        &json!({"b": [1, {"d": null, "c": "\""}], "a": 1.5}),
+        &mut text,
+    );
     assert_eq!(text, r#"{"a":1.5,"b":[1,{"c":"\"","d":null}]}"#);
 }

@@ -6,15 +6,26 @@ use super::*;
 use crate::wit::{Field, Parameter};
 
 fn label(name: &str) -> Label {
-    Label { name: name.to_owned(), docs: None }
+    Label {
+        name: name.to_owned(),
+        docs: None,
+    }
 }
 
 fn record(name: &str, fields: &[(&str, WitType)]) -> WitType {
     let fields = fields
         .iter()
-        .map(|(name, ty)| Field { name: (*name).to_owned(), ty: ty.clone(), docs: None })
+        .map(|(name, ty)| Field {
+            name: (*name).to_owned(),
+            ty: ty.clone(),
+            docs: None,
+        })
         .collect();
-    WitType::Record(Arc::new(Record { name: name.to_owned(), docs: None, fields }))
+    WitType::Record(Arc::new(Record {
+        name: name.to_owned(),
+        docs: None,
+        fields,
+    }))
 }
 
 fn option(inner: WitType) -> WitType {
@@ -28,7 +39,11 @@ fn list_of(inner: WitType) -> WitType {
 fn function(params: &[(&str, WitType)], result: Option<WitType>) -> FunctionType {
     let params = params
         .iter()
-        .map(|(name, ty)| Parameter { name: (*name).to_owned(), ty: ty.clone(), docs: None })
+        .map(|(name, ty)| Parameter {
+            name: (*name).to_owned(),
+            ty: ty.clone(),
+            docs: None,
+        })
         .collect();
     FunctionType { params, result }
 }
@@ -36,7 +51,12 @@ fn function(params: &[(&str, WitType)], result: Option<WitType>) -> FunctionType
 /// The schema of one parameter `x`.
 fn of(ty: WitType) -> Value {
     let mut schema = input_schema(&function(&[("x", ty)], None)).unwrap();
-    schema.get_mut("properties").unwrap().get_mut("x").unwrap().take()
+    schema
+        .get_mut("properties")
+        .unwrap()
+        .get_mut("x")
+        .unwrap()
+        .take()
 }
 
 #[test]
@@ -44,16 +64,31 @@ fn each_type_has_the_schema_of_the_contract() {
     use WitType as T;
     let table = [
         (T::Bool, json!({"type": "boolean"})),
-        (T::S8, json!({"type": "integer", "minimum": -128, "maximum": 127})),
-        (T::U32, json!({"type": "integer", "minimum": 0, "maximum": 4_294_967_295_u32})),
+        (
+            T::S8,
+            json!({"type": "integer", "minimum": -128, "maximum": 127}),
+        ),
+        (
+            T::U32,
+            json!({"type": "integer", "minimum": 0, "maximum": 4_294_967_295_u32}),
+        ),
         (
             T::U64,
             json!({"type": ["integer", "string"], "minimum": 0, "maximum": u64::MAX,
                 "pattern": "^(0|[1-9][0-9]{0,19})$"}),
         ),
-        (T::F64, json!({"type": ["number", "string"], "pattern": "^(NaN|-?Infinity)$"})),
-        (T::Char, json!({"type": "string", "minLength": 1, "maxLength": 1})),
-        (list_of(T::String), json!({"type": "array", "items": {"type": "string"}})),
+        (
+            T::F64,
+            json!({"type": ["number", "string"], "pattern": "^(NaN|-?Infinity)$"}),
+        ),
+        (
+            T::Char,
+            json!({"type": "string", "minLength": 1, "maxLength": 1}),
+        ),
+        (
+            list_of(T::String),
+            json!({"type": "array", "items": {"type": "string"}}),
+        ),
         (
             T::FixedList(Arc::new(T::Bool), 3),
             json!({"type": "array", "items": {"type": "boolean"}, "minItems": 3, "maxItems": 3}),
@@ -80,7 +115,10 @@ fn each_type_has_the_schema_of_the_contract() {
                 "required": ["some"], "additionalProperties": false}),
         ),
         (
-            T::Result { ok: Some(Arc::new(T::Bool)), err: None },
+            T::Result {
+                ok: Some(Arc::new(T::Bool)),
+                err: None,
+            },
             json!({"oneOf": [
                 {"type": "object", "properties": {"ok": {"type": "boolean"}},
                     "required": ["ok"], "additionalProperties": false},
@@ -93,11 +131,19 @@ fn each_type_has_the_schema_of_the_contract() {
                 "b": {"type": ["boolean", "null"]}}, "required": ["a"], "additionalProperties": false}),
         ),
         (
-            T::Enum(Arc::new(Enum { name: "e".into(), docs: None, labels: vec![label("a"), label("b")] })),
+            T::Enum(Arc::new(Enum {
+                name: "e".into(),
+                docs: None,
+                labels: vec![label("a"), label("b")],
+            })),
             json!({"type": "string", "enum": ["a", "b"]}),
         ),
         (
-            T::Flags(Arc::new(Flags { name: "f".into(), docs: None, labels: vec![label("a"), label("b")] })),
+            T::Flags(Arc::new(Flags {
+                name: "f".into(),
+                docs: None,
+                labels: vec![label("a"), label("b")],
+            })),
             json!({"type": "array", "items": {"type": "string", "enum": ["a", "b"]}, "uniqueItems": true}),
         ),
         (
@@ -105,8 +151,16 @@ fn each_type_has_the_schema_of_the_contract() {
                 name: "v".into(),
                 docs: None,
                 cases: vec![
-                    Case { name: "a".into(), ty: None, docs: None },
-                    Case { name: "b".into(), ty: Some(T::Bool), docs: None },
+                    Case {
+                        name: "a".into(),
+                        ty: None,
+                        docs: None,
+                    },
+                    Case {
+                        name: "b".into(),
+                        ty: Some(T::Bool),
+                        docs: None,
+                    },
                 ],
             })),
             json!({"oneOf": [
@@ -142,7 +196,10 @@ fn a_function_result_is_either_result_or_error() {
     );
     let nothing = output_schema(&function(&[], None)).unwrap();
     assert_eq!(nothing["properties"], json!({"result": {"type": "null"}}));
-    let ty = WitType::Result { ok: None, err: Some(Arc::new(WitType::String)) };
+    let ty = WitType::Result {
+        ok: None,
+        err: Some(Arc::new(WitType::String)),
+    };
     let fallible = output_schema(&function(&[], Some(ty))).unwrap();
     assert_eq!(
         Value::Object(fallible),
@@ -159,19 +216,35 @@ fn shared_types_are_definitions_and_others_are_not() {
     assert!(!once.contains_key("$defs"));
 
     let other = record("point", &[("y", WitType::S32)]);
-    let params =
-        [("a", point.clone()), ("b", list_of(point)), ("c", option(other.clone())), ("d", other)];
+    let params = [
+        ("a", point.clone()),
+        ("b", list_of(point)),
+        ("c", option(other.clone())),
+        ("d", other),
+    ];
     let schema = Value::Object(input_schema(&function(&params, None)).unwrap());
     assert_eq!(schema["properties"]["a"], json!({"$ref": "#/$defs/point"}));
-    assert_eq!(schema["properties"]["b"]["items"], json!({"$ref": "#/$defs/point"}));
+    assert_eq!(
+        schema["properties"]["b"]["items"],
+        json!({"$ref": "#/$defs/point"})
+    );
     assert_eq!(
         schema["properties"]["c"],
         json!({"anyOf": [{"$ref": "#/$defs/point-2"}, {"type": "null"}]})
     );
-    assert_eq!(schema["$defs"]["point"]["properties"], json!({"x": of(WitType::S32)}));
-    assert_eq!(schema["$defs"]["point-2"]["properties"], json!({"y": of(WitType::S32)}));
+    assert_eq!(
+        schema["$defs"]["point"]["properties"],
+        json!({"x": of(WitType::S32)})
+    );
+    assert_eq!(
+        schema["$defs"]["point-2"]["properties"],
+        json!({"y": of(WitType::S32)})
+    );
     assert_eq!(schema["required"], json!(["a", "b", "d"]));
-    assert_eq!(byte_len(schema.as_object().unwrap()), schema.to_string().len() as u64);
+    assert_eq!(
+        byte_len(schema.as_object().unwrap()),
+        schema.to_string().len() as u64
+    );
 }
 
 #[test]
@@ -185,6 +258,13 @@ fn s010_the_schema_is_as_small_as_the_types() {
 
     let label = |index| label(&format!("label-{index}"));
     let labels = (0..5_000).map(label).collect();
-    let many = WitType::Enum(Arc::new(Enum { name: "e".into(), docs: None, labels }));
-    assert_eq!(input_schema(&function(&[("x", many)], None)), Err(SchemaTooLarge));
+    let many = WitType::Enum(Arc::new(Enum {
+        name: "e".into(),
+        docs: None,
+        labels,
+    }));
+    assert_eq!(
+        input_schema(&function(&[("x", many)], None)),
+        Err(SchemaTooLarge)
+    );
 }

@@ -43,16 +43,23 @@ pub fn returned(
     results: &[Val],
     max_bytes: u64,
 ) -> Result<Returned, EmitError> {
-    let mut emitter = Emitter { left: max_bytes, max_bytes };
+    let mut emitter = Emitter {
+        left: max_bytes,
+        max_bytes,
+    };
     match (&function.result, results) {
         (None, []) => Ok(Returned::Ok(emitter.wrapped("result", None, None)?)),
-        (Some(WitType::Result { ok, .. }), [Val::Result(Ok(value))]) => {
-            Ok(Returned::Ok(emitter.wrapped("result", ok.as_deref(), value.as_deref())?))
-        }
-        (Some(WitType::Result { err, .. }), [Val::Result(Err(value))]) => {
-            Ok(Returned::Err(emitter.wrapped("error", err.as_deref(), value.as_deref())?))
-        }
-        (Some(ty), [value]) => Ok(Returned::Ok(emitter.wrapped("result", Some(ty), Some(value))?)),
+        (Some(WitType::Result { ok, .. }), [Val::Result(Ok(value))]) => Ok(Returned::Ok(
+            emitter.wrapped("result", ok.as_deref(), value.as_deref())?,
+        )),
+        (Some(WitType::Result { err, .. }), [Val::Result(Err(value))]) => Ok(Returned::Err(
+            emitter.wrapped("error", err.as_deref(), value.as_deref())?,
+        )),
+        (Some(ty), [value]) => Ok(Returned::Ok(emitter.wrapped(
+            "result",
+            Some(ty),
+            Some(value),
+        )?)),
         _ => Err(EmitError::Mismatch),
     }
 }
@@ -63,7 +70,11 @@ pub fn returned(
 ///
 /// See [`EmitError`].
 pub fn result_to_json(ty: &WitType, value: &Val, max_bytes: u64) -> Result<Value, EmitError> {
-    Emitter { left: max_bytes, max_bytes }.value(ty, value)
+    Emitter {
+        left: max_bytes,
+        max_bytes,
+    }
+    .value(ty, value)
 }
 
 /// Converts and charges each byte of the JSON before it makes it.
@@ -75,8 +86,9 @@ struct Emitter {
 impl Emitter {
     fn charge(&mut self, bytes: usize) -> Result<(), EmitError> {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-        self.left =
-            self.left.checked_sub(bytes).ok_or(EmitError::TooLarge { max_bytes: self.max_bytes })?;
+        self.left = self.left.checked_sub(bytes).ok_or(EmitError::TooLarge {
+            max_bytes: self.max_bytes,
+        })?;
         Ok(())
     }
 
@@ -111,7 +123,9 @@ impl Emitter {
                     Val::U8(byte) => Ok(*byte),
                     _ => Err(EmitError::Mismatch),
                 });
-                Ok(Value::String(STANDARD.encode(bytes.collect::<Result<Vec<u8>, _>>()?)))
+                Ok(Value::String(
+                    STANDARD.encode(bytes.collect::<Result<Vec<u8>, _>>()?),
+                ))
             }
             (WitType::List(element), Val::List(items)) => {
                 self.array(items.iter().map(|item| (&**element, item)))
@@ -221,7 +235,12 @@ impl Emitter {
         Ok(Value::Array(array))
     }
 
-    fn map(&mut self, key: &WitType, value: &WitType, pairs: &[(Val, Val)]) -> Result<Value, EmitError> {
+    fn map(
+        &mut self,
+        key: &WitType,
+        value: &WitType,
+        pairs: &[(Val, Val)],
+    ) -> Result<Value, EmitError> {
         if *key != WitType::String {
             self.charge(2)?;
             let mut array = Vec::new();
@@ -236,7 +255,9 @@ impl Emitter {
         self.charge(1)?;
         let mut object = Map::new();
         for (name, item) in pairs {
-            let Val::String(name) = name else { return Err(EmitError::Mismatch) };
+            let Val::String(name) = name else {
+                return Err(EmitError::Mismatch);
+            };
             // The component model lets keys repeat; the last one counts.
             self.property(&mut object, name, |emitter| emitter.value(value, item))?;
         }
@@ -307,7 +328,10 @@ fn json_len(text: &str) -> usize {
 fn shortest(value: f32) -> f64 {
     let exact = f64::from(value);
     let short = value.to_string().parse().unwrap_or(exact);
-    #[expect(clippy::cast_possible_truncation, reason = "compared: it must come back the same")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "compared: it must come back the same"
+    )]
     let same = (short as f32).to_bits() == value.to_bits();
     if same { short } else { exact }
 }

@@ -57,18 +57,21 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 ///
 /// For anything that the input schema does not allow, and for more than [`MAX_ARGUMENT_VALUES`]
 /// values.
-pub fn parse_args(
-    function: &FunctionType,
-    arguments: Value,
-) -> Result<Vec<Val>, InvalidArguments> {
+pub fn parse_args(function: &FunctionType, arguments: Value) -> Result<Vec<Val>, InvalidArguments> {
     let mut parser = Parser { values: 0 };
-    let path = Path { parent: None, step: Step::Root };
+    let path = Path {
+        parent: None,
+        step: Step::Root,
+    };
     let object = match arguments {
         Value::Object(object) => object,
         Value::Null => Map::new(),
         _ => return Err(path.expected("object")),
     };
-    let fields = function.params.iter().map(|param| (param.name.as_str(), &param.ty));
+    let fields = function
+        .params
+        .iter()
+        .map(|param| (param.name.as_str(), &param.ty));
     let values = parser.fields(fields, object, &path)?;
     Ok(values.into_iter().map(|(_, value)| value).collect())
 }
@@ -89,19 +92,31 @@ enum Step<'p> {
 
 impl<'p> Path<'p> {
     fn field(&'p self, name: &'p str) -> Path<'p> {
-        Path { parent: Some(self), step: Step::Field(name) }
+        Path {
+            parent: Some(self),
+            step: Step::Field(name),
+        }
     }
 
     fn key(&'p self, name: &'p str) -> Path<'p> {
-        Path { parent: Some(self), step: Step::Key(name) }
+        Path {
+            parent: Some(self),
+            step: Step::Key(name),
+        }
     }
 
     fn item(&'p self, index: usize) -> Path<'p> {
-        Path { parent: Some(self), step: Step::Item(index) }
+        Path {
+            parent: Some(self),
+            step: Step::Item(index),
+        }
     }
 
     fn invalid(&self, problem: impl Into<String>) -> InvalidArguments {
-        InvalidArguments { path: self.to_string(), problem: problem.into() }
+        InvalidArguments {
+            path: self.to_string(),
+            problem: problem.into(),
+        }
     }
 
     fn expected(&self, what: impl fmt::Display) -> InvalidArguments {
@@ -133,7 +148,12 @@ struct Parser {
 }
 
 impl Parser {
-    fn value(&mut self, ty: &WitType, json: Value, path: &Path<'_>) -> Result<Val, InvalidArguments> {
+    fn value(
+        &mut self,
+        ty: &WitType,
+        json: Value,
+        path: &Path<'_>,
+    ) -> Result<Val, InvalidArguments> {
         self.count(1, path)?;
         Ok(match ty {
             WitType::Bool => match json {
@@ -159,7 +179,9 @@ impl Parser {
                 }
             }
             WitType::String => Val::String(string(json, path, "string")?),
-            WitType::List(element) if **element == WitType::U8 => Val::List(self.bytes(json, path)?),
+            WitType::List(element) if **element == WitType::U8 => {
+                Val::List(self.bytes(json, path)?)
+            }
             WitType::List(element) => Val::List(self.list(element, json, path)?),
             WitType::FixedList(element, length) => {
                 let items = array(json, path)?;
@@ -172,10 +194,13 @@ impl Parser {
             WitType::Tuple(types) => {
                 let items = array(json, path)?;
                 if items.len() != types.len() {
-                    return Err(path.expected(format_args!("array of exactly {} items", types.len())));
+                    return Err(
+                        path.expected(format_args!("array of exactly {} items", types.len()))
+                    );
                 }
                 let items = types.iter().zip(items).enumerate();
-                let items = items.map(|(index, (ty, item))| self.value(ty, item, &path.item(index)));
+                let items =
+                    items.map(|(index, (ty, item))| self.value(ty, item, &path.item(index)));
                 Val::Tuple(items.collect::<Result<_, _>>()?)
             }
             WitType::Option(inner) => Val::Option(match json {
@@ -190,10 +215,15 @@ impl Parser {
                 }
                 json => Some(Box::new(self.value(inner, json, path)?)),
             }),
-            WitType::Result { ok, err } => self.result(ok.as_deref(), err.as_deref(), json, path)?,
+            WitType::Result { ok, err } => {
+                self.result(ok.as_deref(), err.as_deref(), json, path)?
+            }
             WitType::Record(record) => {
                 let object = object(json, path, "object")?;
-                let fields = record.fields.iter().map(|field| (field.name.as_str(), &field.ty));
+                let fields = record
+                    .fields
+                    .iter()
+                    .map(|field| (field.name.as_str(), &field.ty));
                 Val::Record(self.fields(fields, object, path)?)
             }
             WitType::Variant(variant) => self.variant(variant, json, path)?,
@@ -254,7 +284,11 @@ impl Parser {
         }
         if let Some(unknown) = object.keys().next() {
             let names: Vec<&str> = types.map(|(name, _)| name).take(16).collect();
-            let known = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+            let known = if names.is_empty() {
+                "none".to_owned()
+            } else {
+                names.join(", ")
+            };
             return Err(path.invalid(format!("unknown key {}, known: {known}", quoted(unknown))));
         }
         Ok(values)
@@ -277,7 +311,9 @@ impl Parser {
         path: &Path<'_>,
     ) -> Result<Vec<Val>, InvalidArguments> {
         let items = items.into_iter().enumerate();
-        items.map(|(index, item)| self.value(element, item, &path.item(index))).collect()
+        items
+            .map(|(index, item)| self.value(element, item, &path.item(index)))
+            .collect()
     }
 
     /// A `list<u8>`: base64, or an array of numbers.
@@ -315,8 +351,9 @@ impl Parser {
         let mut seen = HashSet::new();
         for (index, item) in array(json, path)?.into_iter().enumerate() {
             let path = path.item(index);
-            let [name, json]: [Value; 2] =
-                array(item, &path)?.try_into().map_err(|_| path.expected("array [key, value]"))?;
+            let [name, json]: [Value; 2] = array(item, &path)?
+                .try_into()
+                .map_err(|_| path.expected("array [key, value]"))?;
             let name = self.value(key, name, &path.item(0))?;
             let value = self.value(value, json, &path.item(1))?;
             if !seen.insert(format!("{name:?}")) {
@@ -338,10 +375,16 @@ impl Parser {
         let mut wrapper = object(json, path, SHAPE)?;
         let (ok_json, err_json) = (wrapper.remove("ok"), wrapper.remove("err"));
         match (ok_json, err_json, wrapper.is_empty()) {
-            (Some(json), None, true) => Ok(Val::Result(Ok(self.payload(ok, json, &path.field("ok"))?))),
-            (None, Some(json), true) => {
-                Ok(Val::Result(Err(self.payload(err, json, &path.field("err"))?)))
-            }
+            (Some(json), None, true) => Ok(Val::Result(Ok(self.payload(
+                ok,
+                json,
+                &path.field("ok"),
+            )?))),
+            (None, Some(json), true) => Ok(Val::Result(Err(self.payload(
+                err,
+                json,
+                &path.field("err"),
+            )?))),
             _ => Err(path.expected(SHAPE)),
         }
     }
@@ -367,7 +410,12 @@ impl Parser {
     ) -> Result<Val, InvalidArguments> {
         let mut object = object(json, path, "object {tag: …, val: …}")?;
         let known = || {
-            let names: Vec<&str> = variant.cases.iter().map(|case| case.name.as_str()).take(16).collect();
+            let names: Vec<&str> = variant
+                .cases
+                .iter()
+                .map(|case| case.name.as_str())
+                .take(16)
+                .collect();
             format!("one of {}", names.join(", "))
         };
         let tag_path = path.field("tag");
@@ -394,7 +442,11 @@ impl Parser {
     }
 }
 
-fn string(json: Value, path: &Path<'_>, what: impl fmt::Display) -> Result<String, InvalidArguments> {
+fn string(
+    json: Value,
+    path: &Path<'_>,
+    what: impl fmt::Display,
+) -> Result<String, InvalidArguments> {
     match json {
         Value::String(text) => Ok(text),
         _ => Err(path.expected(what)),
@@ -408,7 +460,11 @@ fn array(json: Value, path: &Path<'_>) -> Result<Vec<Value>, InvalidArguments> {
     }
 }
 
-fn object(json: Value, path: &Path<'_>, what: &str) -> Result<Map<String, Value>, InvalidArguments> {
+fn object(
+    json: Value,
+    path: &Path<'_>,
+    what: &str,
+) -> Result<Map<String, Value>, InvalidArguments> {
     match json {
         Value::Object(object) => Ok(object),
         _ => Err(path.expected(what)),
@@ -416,7 +472,11 @@ fn object(json: Value, path: &Path<'_>, what: &str) -> Result<Map<String, Value>
 }
 
 fn one_of(labels: &[Label]) -> String {
-    let names: Vec<&str> = labels.iter().map(|label| label.name.as_str()).take(16).collect();
+    let names: Vec<&str> = labels
+        .iter()
+        .map(|label| label.name.as_str())
+        .take(16)
+        .collect();
     format!("one of {}", names.join(", "))
 }
 
@@ -445,8 +505,12 @@ fn small<T: TryFrom<i128> + fmt::Display>(
     min: T,
     max: T,
 ) -> Result<T, InvalidArguments> {
-    let Value::Number(number) = json else { return Err(path.expected("integer")) };
-    let Some(value) = whole(number) else { return Err(path.expected("integer")) };
+    let Value::Number(number) = json else {
+        return Err(path.expected("integer"));
+    };
+    let Some(value) = whole(number) else {
+        return Err(path.expected("integer"));
+    };
     T::try_from(value).map_err(|_| path.expected(format_args!("integer from {min} to {max}")))
 }
 
@@ -462,7 +526,9 @@ fn large<T: TryFrom<i128> + fmt::Display>(
         Value::String(text) if is_decimal(text) => text.parse().ok(),
         _ => None,
     };
-    let Some(value) = value else { return Err(path.expected("integer")) };
+    let Some(value) = value else {
+        return Err(path.expected("integer"));
+    };
     T::try_from(value).map_err(|_| path.expected(format_args!("integer from {min} to {max}")))
 }
 

@@ -1,4 +1,9 @@
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests"
+)]
 
 use std::sync::Arc;
 
@@ -8,12 +13,17 @@ use wasmtime::component::Val;
 
 use super::*;
 use crate::schema::{byte_len, input_schema, output_schema};
-use crate::wit::{Case, Enum, Field, Flags, FunctionType, Label, Parameter, Record, Variant, WitType};
+use crate::wit::{
+    Case, Enum, Field, Flags, FunctionType, Label, Parameter, Record, Variant, WitType,
+};
 
 use WitType as T;
 
 fn label(name: &str) -> Label {
-    Label { name: name.to_owned(), docs: None }
+    Label {
+        name: name.to_owned(),
+        docs: None,
+    }
 }
 
 fn list(inner: T) -> T {
@@ -25,39 +35,70 @@ fn option(inner: T) -> T {
 }
 
 fn result(ok: Option<T>, err: Option<T>) -> T {
-    T::Result { ok: ok.map(Arc::new), err: err.map(Arc::new) }
+    T::Result {
+        ok: ok.map(Arc::new),
+        err: err.map(Arc::new),
+    }
 }
 
 fn record(fields: &[(&str, T)]) -> T {
     let fields = fields
         .iter()
-        .map(|(name, ty)| Field { name: (*name).to_owned(), ty: ty.clone(), docs: None })
+        .map(|(name, ty)| Field {
+            name: (*name).to_owned(),
+            ty: ty.clone(),
+            docs: None,
+        })
         .collect();
-    T::Record(Arc::new(Record { name: "point".to_owned(), docs: None, fields }))
+    T::Record(Arc::new(Record {
+        name: "point".to_owned(),
+        docs: None,
+        fields,
+    }))
 }
 
 fn enumeration(names: &[&str]) -> T {
     let labels = names.iter().map(|name| label(name)).collect();
-    T::Enum(Arc::new(Enum { name: "colour".to_owned(), docs: None, labels }))
+    T::Enum(Arc::new(Enum {
+        name: "colour".to_owned(),
+        docs: None,
+        labels,
+    }))
 }
 
 fn flags(names: &[&str]) -> T {
     let labels = names.iter().map(|name| label(name)).collect();
-    T::Flags(Arc::new(Flags { name: "style".to_owned(), docs: None, labels }))
+    T::Flags(Arc::new(Flags {
+        name: "style".to_owned(),
+        docs: None,
+        labels,
+    }))
 }
 
 fn variant(cases: &[(&str, Option<T>)]) -> T {
     let cases = cases
         .iter()
-        .map(|(name, ty)| Case { name: (*name).to_owned(), ty: ty.clone(), docs: None })
+        .map(|(name, ty)| Case {
+            name: (*name).to_owned(),
+            ty: ty.clone(),
+            docs: None,
+        })
         .collect();
-    T::Variant(Arc::new(Variant { name: "shape".to_owned(), docs: None, cases }))
+    T::Variant(Arc::new(Variant {
+        name: "shape".to_owned(),
+        docs: None,
+        cases,
+    }))
 }
 
 fn function(params: &[(&str, T)], result: Option<T>) -> FunctionType {
     let params = params
         .iter()
-        .map(|(name, ty)| Parameter { name: (*name).to_owned(), ty: ty.clone(), docs: None })
+        .map(|(name, ty)| Parameter {
+            name: (*name).to_owned(),
+            ty: ty.clone(),
+            docs: None,
+        })
         .collect();
     FunctionType { params, result }
 }
@@ -87,9 +128,17 @@ fn each_type_both_ways() {
         (T::U16, json!(65_535), Val::U16(65_535)),
         (T::S32, json!(i32::MIN), Val::S32(i32::MIN)),
         (T::U32, json!(u32::MAX), Val::U32(u32::MAX)),
-        (T::S64, json!(-9_007_199_254_740_991_i64), Val::S64(-9_007_199_254_740_991)),
+        (
+            T::S64,
+            json!(-9_007_199_254_740_991_i64),
+            Val::S64(-9_007_199_254_740_991),
+        ),
         (T::S64, json!("-9223372036854775808"), Val::S64(i64::MIN)),
-        (T::U64, json!(9_007_199_254_740_991_u64), Val::U64(9_007_199_254_740_991)),
+        (
+            T::U64,
+            json!(9_007_199_254_740_991_u64),
+            Val::U64(9_007_199_254_740_991),
+        ),
         (T::U64, json!("9007199254740992"), Val::U64(1 << 53)),
         (T::U64, json!("18446744073709551615"), Val::U64(u64::MAX)),
         (T::F32, json!(0.1), Val::Float32(0.1)),
@@ -99,8 +148,16 @@ fn each_type_both_ways() {
         (T::F64, json!("-Infinity"), Val::Float64(f64::NEG_INFINITY)),
         (T::Char, json!("é"), Val::Char('é')),
         (T::String, json!("a\n\"\u{1}"), text("a\n\"\u{1}")),
-        (list(T::Bool), json!([true, false]), Val::List(vec![Val::Bool(true), Val::Bool(false)])),
-        (list(T::U8), json!("AP8="), Val::List(vec![Val::U8(0), Val::U8(255)])),
+        (
+            list(T::Bool),
+            json!([true, false]),
+            Val::List(vec![Val::Bool(true), Val::Bool(false)]),
+        ),
+        (
+            list(T::U8),
+            json!("AP8="),
+            Val::List(vec![Val::U8(0), Val::U8(255)]),
+        ),
         (
             T::FixedList(Arc::new(T::U8), 2),
             json!([1, 2]),
@@ -109,17 +166,32 @@ fn each_type_both_ways() {
         (
             record(&[("x", T::S32), ("label", option(T::String))]),
             json!({"x": 1, "label": null}),
-            Val::Record(vec![("x".into(), Val::S32(1)), ("label".into(), Val::Option(None))]),
+            Val::Record(vec![
+                ("x".into(), Val::S32(1)),
+                ("label".into(), Val::Option(None)),
+            ]),
         ),
         (
             T::Tuple([T::Bool, T::String].into()),
             json!([true, "a"]),
             Val::Tuple(vec![Val::Bool(true), text("a")]),
         ),
-        (enumeration(&["red", "green"]), json!("green"), Val::Enum("green".into())),
-        (flags(&["a", "b", "c"]), json!(["a", "c"]), Val::Flags(vec!["a".into(), "c".into()])),
+        (
+            enumeration(&["red", "green"]),
+            json!("green"),
+            Val::Enum("green".into()),
+        ),
+        (
+            flags(&["a", "b", "c"]),
+            json!(["a", "c"]),
+            Val::Flags(vec!["a".into(), "c".into()]),
+        ),
         (flags(&["a"]), json!([]), Val::Flags(vec![])),
-        (variant(&[("dot", None)]), json!({"tag": "dot"}), Val::Variant("dot".into(), None)),
+        (
+            variant(&[("dot", None)]),
+            json!({"tag": "dot"}),
+            Val::Variant("dot".into(), None),
+        ),
         (
             variant(&[("circle", Some(T::F64))]),
             json!({"tag": "circle", "val": 2.0}),
@@ -128,8 +200,16 @@ fn each_type_both_ways() {
         (option(T::Bool), json!(null), Val::Option(None)),
         (option(T::Bool), json!(true), some(Val::Bool(true))),
         (option(option(T::Bool)), json!(null), Val::Option(None)),
-        (option(option(T::Bool)), json!({"some": null}), some(Val::Option(None))),
-        (option(option(T::Bool)), json!({"some": true}), some(some(Val::Bool(true)))),
+        (
+            option(option(T::Bool)),
+            json!({"some": null}),
+            some(Val::Option(None)),
+        ),
+        (
+            option(option(T::Bool)),
+            json!({"some": true}),
+            some(some(Val::Bool(true))),
+        ),
         (
             option(option(option(T::Bool))),
             json!({"some": {"some": null}}),
@@ -145,17 +225,31 @@ fn each_type_both_ways() {
             json!({"err": "no"}),
             Val::Result(Err(Some(Box::new(text("no"))))),
         ),
-        (result(None, None), json!({"ok": null}), Val::Result(Ok(None))),
-        (result(None, None), json!({"err": null}), Val::Result(Err(None))),
+        (
+            result(None, None),
+            json!({"ok": null}),
+            Val::Result(Ok(None)),
+        ),
+        (
+            result(None, None),
+            json!({"err": null}),
+            Val::Result(Err(None)),
+        ),
         (
             T::Map(Arc::new(T::String), Arc::new(T::U8)),
             json!({"__proto__": 1, "b": 2}),
-            Val::Map(vec![(text("__proto__"), Val::U8(1)), (text("b"), Val::U8(2))]),
+            Val::Map(vec![
+                (text("__proto__"), Val::U8(1)),
+                (text("b"), Val::U8(2)),
+            ]),
         ),
         (
             T::Map(Arc::new(T::U8), Arc::new(T::Bool)),
             json!([[1, true], [2, false]]),
-            Val::Map(vec![(Val::U8(1), Val::Bool(true)), (Val::U8(2), Val::Bool(false))]),
+            Val::Map(vec![
+                (Val::U8(1), Val::Bool(true)),
+                (Val::U8(2), Val::Bool(false)),
+            ]),
         ),
     ];
     for (ty, json, value) in table {
@@ -180,7 +274,11 @@ fn s210_numbers_are_exact_or_refused() {
         (T::S32, "1.0", Val::S32(1)),
         (T::S32, "1e3", Val::S32(1_000)),
         (T::F64, "-0.0", Val::Float64(-0.0)),
-        (T::F64, "9007199254740992", Val::Float64(9_007_199_254_740_992.0)),
+        (
+            T::F64,
+            "9007199254740992",
+            Val::Float64(9_007_199_254_740_992.0),
+        ),
         (T::F32, "16777216", Val::Float32(16_777_216.0)),
         (T::F32, "1e-45", Val::Float32(1e-45)),
     ];
@@ -189,29 +287,61 @@ fn s210_numbers_are_exact_or_refused() {
     }
     let refused = [
         (T::U64, "18446744073709551616", "expected integer"),
-        (T::U64, "\"18446744073709551616\"", "expected integer from 0 to 18446744073709551615"),
-        (T::U64, "-1", "expected integer from 0 to 18446744073709551615"),
+        (
+            T::U64,
+            "\"18446744073709551616\"",
+            "expected integer from 0 to 18446744073709551615",
+        ),
+        (
+            T::U64,
+            "-1",
+            "expected integer from 0 to 18446744073709551615",
+        ),
         (T::U64, "\"1.0\"", "expected integer"),
         (T::U64, "\"01\"", "expected integer"),
         (T::U64, "\"+1\"", "expected integer"),
         (T::U64, "\"\"", "expected integer"),
         (T::S64, "\"-0\"", "expected integer"),
         (T::S64, "\"1\\n\"", "expected integer"),
-        (T::S64, "9223372036854775808", "expected integer from -9223372036854775808 to 9223372036854775807"),
+        (
+            T::S64,
+            "9223372036854775808",
+            "expected integer from -9223372036854775808 to 9223372036854775807",
+        ),
         (T::S64, "9007199254740993.0", "expected integer"),
         (T::S64, "1e300", "expected integer"),
         (T::U8, "256", "expected integer from 0 to 255"),
         (T::U8, "1.5", "expected integer"),
         (T::U8, "\"1\"", "expected integer"),
         (T::U8, "true", "expected integer"),
-        (T::F64, "9007199254740993", "expected number that 64 bits of floating point hold exactly"),
-        (T::F64, "18446744073709551615", "expected number that 64 bits of floating point hold exactly"),
+        (
+            T::F64,
+            "9007199254740993",
+            "expected number that 64 bits of floating point hold exactly",
+        ),
+        (
+            T::F64,
+            "18446744073709551615",
+            "expected number that 64 bits of floating point hold exactly",
+        ),
         (T::F64, "\"nan\"", "expected number"),
         (T::F64, "\"1.5\"", "expected number"),
         (T::F64, "null", "expected number"),
-        (T::F32, "1e39", "expected number in the range of 32-bit floating point"),
-        (T::F32, "16777217", "expected number that 32 bits of floating point hold exactly"),
-        (T::F32, "1e-60", "expected number that 32 bits of floating point hold exactly"),
+        (
+            T::F32,
+            "1e39",
+            "expected number in the range of 32-bit floating point",
+        ),
+        (
+            T::F32,
+            "16777217",
+            "expected number that 32 bits of floating point hold exactly",
+        ),
+        (
+            T::F32,
+            "1e-60",
+            "expected number that 32 bits of floating point hold exactly",
+        ),
         (T::Char, "\"\"", "expected string of one character"),
         (T::Char, "\"ab\"", "expected string of one character"),
         (T::Char, "7", "expected string of one character"),
@@ -220,7 +350,11 @@ fn s210_numbers_are_exact_or_refused() {
     ];
     for (ty, text, problem) in refused {
         let error = parse(&ty, number(text)).unwrap_err();
-        assert_eq!(error.to_string(), format!("arguments.x: {problem}"), "{ty:?} {text}");
+        assert_eq!(
+            error.to_string(),
+            format!("arguments.x: {problem}"),
+            "{ty:?} {text}"
+        );
     }
     // A lone surrogate is no JSON string to the parser.
     assert!(serde_json::from_str::<Value>(r#""\ud800""#).is_err());
@@ -229,7 +363,11 @@ fn s210_numbers_are_exact_or_refused() {
 #[test]
 fn errors_name_the_field() {
     let point = record(&[("x", T::S32), ("label", option(T::String))]);
-    let shape = variant(&[("dot", None), ("circle", Some(T::F64)), ("maybe", Some(option(T::Bool)))]);
+    let shape = variant(&[
+        ("dot", None),
+        ("circle", Some(T::F64)),
+        ("maybe", Some(option(T::Bool))),
+    ]);
     let function = function(
         &[
             ("point", point.clone()),
@@ -241,8 +379,14 @@ fn errors_name_the_field() {
             ("outcome", option(result(None, Some(T::String)))),
             ("pair", option(T::Tuple([T::Bool, T::Bool].into()))),
             ("four", option(T::FixedList(Arc::new(T::Bool), 4))),
-            ("by-name", option(T::Map(Arc::new(T::String), Arc::new(T::Bool)))),
-            ("by-number", option(T::Map(Arc::new(T::U64), Arc::new(T::Bool)))),
+            (
+                "by-name",
+                option(T::Map(Arc::new(T::String), Arc::new(T::Bool))),
+            ),
+            (
+                "by-number",
+                option(T::Map(Arc::new(T::U64), Arc::new(T::Bool))),
+            ),
             ("data", option(list(T::U8))),
         ],
         None,
@@ -253,7 +397,10 @@ fn errors_name_the_field() {
         (json!({}), "arguments.point: missing"),
         (json!({"point": {}}), "arguments.point.x: missing"),
         (json!({"point": null}), "arguments.point: expected object"),
-        (json!({"point": {"x": "1"}}), "arguments.point.x: expected integer"),
+        (
+            json!({"point": {"x": "1"}}),
+            "arguments.point.x: expected integer",
+        ),
         (
             json!({"point": {"x": 1, "y": 2}}),
             "arguments.point: unknown key \"y\", known: x, label",
@@ -262,40 +409,100 @@ fn errors_name_the_field() {
             json!({"point": {"x": 1, "a\u{1b}[2J\nb": 2}}),
             "arguments.point: unknown key \"a\\nb\", known: x, label",
         ),
-        (json!({"points": [{"x": 1}, {"x": true}]}), "arguments.points[1].x: expected integer"),
-        (json!({"shape": "dot"}), "arguments.shape: expected object {tag: …, val: …}"),
+        (
+            json!({"points": [{"x": 1}, {"x": true}]}),
+            "arguments.points[1].x: expected integer",
+        ),
+        (
+            json!({"shape": "dot"}),
+            "arguments.shape: expected object {tag: …, val: …}",
+        ),
         (json!({"shape": {}}), "arguments.shape.tag: missing"),
-        (json!({"shape": {"tag": "Dot"}}), "arguments.shape.tag: expected one of dot, circle, maybe"),
-        (json!({"shape": {"tag": 1}}), "arguments.shape.tag: expected one of dot, circle, maybe"),
-        (json!({"shape": {"tag": "circle"}}), "arguments.shape.val: missing"),
-        (json!({"shape": {"tag": "dot", "val": null}}), "arguments.shape.val: this case has no value"),
+        (
+            json!({"shape": {"tag": "Dot"}}),
+            "arguments.shape.tag: expected one of dot, circle, maybe",
+        ),
+        (
+            json!({"shape": {"tag": 1}}),
+            "arguments.shape.tag: expected one of dot, circle, maybe",
+        ),
+        (
+            json!({"shape": {"tag": "circle"}}),
+            "arguments.shape.val: missing",
+        ),
+        (
+            json!({"shape": {"tag": "dot", "val": null}}),
+            "arguments.shape.val: this case has no value",
+        ),
         (
             json!({"shape": {"tag": "dot", "value": 1}}),
             "arguments.shape: unknown key \"value\", known: tag, val",
         ),
-        (json!({"style": ["a", "a"]}), "arguments.style[1]: the flag is there twice"),
-        (json!({"style": ["c"]}), "arguments.style[0]: expected one of a, b"),
-        (json!({"style": {"a": true}}), "arguments.style: expected array"),
-        (json!({"colour": "Red"}), "arguments.colour: expected one of red, green"),
-        (json!({"deep": true}), "arguments.deep: expected null or an object {some: …}"),
-        (json!({"deep": {"some": null, "x": 1}}), "arguments.deep: expected null or an object {some: …}"),
-        (json!({"deep": {"some": {"some": 1}}}), "arguments.deep.some.some: expected boolean"),
-        (json!({"outcome": {"ok": 1}}), "arguments.outcome.ok: expected null"),
-        (json!({"outcome": {}}), "arguments.outcome: expected object {ok: …} or {err: …}"),
+        (
+            json!({"style": ["a", "a"]}),
+            "arguments.style[1]: the flag is there twice",
+        ),
+        (
+            json!({"style": ["c"]}),
+            "arguments.style[0]: expected one of a, b",
+        ),
+        (
+            json!({"style": {"a": true}}),
+            "arguments.style: expected array",
+        ),
+        (
+            json!({"colour": "Red"}),
+            "arguments.colour: expected one of red, green",
+        ),
+        (
+            json!({"deep": true}),
+            "arguments.deep: expected null or an object {some: …}",
+        ),
+        (
+            json!({"deep": {"some": null, "x": 1}}),
+            "arguments.deep: expected null or an object {some: …}",
+        ),
+        (
+            json!({"deep": {"some": {"some": 1}}}),
+            "arguments.deep.some.some: expected boolean",
+        ),
+        (
+            json!({"outcome": {"ok": 1}}),
+            "arguments.outcome.ok: expected null",
+        ),
+        (
+            json!({"outcome": {}}),
+            "arguments.outcome: expected object {ok: …} or {err: …}",
+        ),
         (
             json!({"outcome": {"ok": null, "err": "x"}}),
             "arguments.outcome: expected object {ok: …} or {err: …}",
         ),
-        (json!({"pair": [true]}), "arguments.pair: expected array of exactly 2 items"),
-        (json!({"four": [true]}), "arguments.four: expected array of exactly 4 items"),
-        (json!({"by-name": {"k": 1}}), "arguments.by-name[\"k\"]: expected boolean"),
+        (
+            json!({"pair": [true]}),
+            "arguments.pair: expected array of exactly 2 items",
+        ),
+        (
+            json!({"four": [true]}),
+            "arguments.four: expected array of exactly 4 items",
+        ),
+        (
+            json!({"by-name": {"k": 1}}),
+            "arguments.by-name[\"k\"]: expected boolean",
+        ),
         (
             json!({"by-number": [[1, true], ["1", false]]}),
             "arguments.by-number[1]: the key is there twice",
         ),
-        (json!({"by-number": [[1]]}), "arguments.by-number[0]: expected array [key, value]"),
+        (
+            json!({"by-number": [[1]]}),
+            "arguments.by-number[0]: expected array [key, value]",
+        ),
         (json!({"data": "A*=="}), "arguments.data: expected base64"),
-        (json!({"data": [256]}), "arguments.data[0]: expected integer from 0 to 255"),
+        (
+            json!({"data": [256]}),
+            "arguments.data[0]: expected integer from 0 to 255",
+        ),
         (json!({"data": 1}), "arguments.data: expected base64 string"),
     ];
     for (mut arguments, message) in table {
@@ -308,7 +515,12 @@ fn errors_name_the_field() {
         assert_eq!(error.to_string(), message, "{arguments}");
     }
     let error = parse_args(&function, json!({"point": {"x": 1}, "Point": 1})).unwrap_err();
-    assert!(error.problem().starts_with("unknown key \"Point\", known: point, points,"), "{error}");
+    assert!(
+        error
+            .problem()
+            .starts_with("unknown key \"Point\", known: point, points,"),
+        "{error}"
+    );
     // A value is never in the message.
     let error = parse(&T::U8, json!("hunter2")).unwrap_err();
     assert!(!error.to_string().contains("hunter2"));
@@ -316,7 +528,10 @@ fn errors_name_the_field() {
 
 #[test]
 fn absent_options_and_spellings_of_bytes() {
-    let function = function(&[("a", option(T::Bool)), ("b", option(option(T::Bool)))], None);
+    let function = function(
+        &[("a", option(T::Bool)), ("b", option(option(T::Bool)))],
+        None,
+    );
     for arguments in [json!({}), json!(null), json!({"a": null, "b": null})] {
         let values = parse_args(&function, arguments).unwrap();
         assert_eq!(values, [Val::Option(None), Val::Option(None)]);
@@ -330,19 +545,26 @@ fn absent_options_and_spellings_of_bytes() {
     }
     // Flags come in any order and go in the declared one.
     let declared = Val::Flags(vec!["a".into(), "b".into()]);
-    assert_eq!(parse(&flags(&["a", "b"]), json!(["b", "a"])).unwrap(), declared);
+    assert_eq!(
+        parse(&flags(&["a", "b"]), json!(["b", "a"])).unwrap(),
+        declared
+    );
 }
 
 #[test]
 fn s210_large_arguments() {
     let many = Value::Array(vec![json!(1); 1_000_000]);
-    let Val::List(items) = parse(&list(T::U8), many).unwrap() else { panic!() };
+    let Val::List(items) = parse(&list(T::U8), many).unwrap() else {
+        panic!()
+    };
     assert_eq!(items.len(), 1_000_000);
     let base64 = json!("A".repeat(30 << 20));
     let error = parse(&list(T::U8), base64).unwrap_err();
     assert!(error.problem().starts_with("too large"), "{error}");
     let text = "x".repeat(100 << 20);
-    let Val::String(kept) = parse(&T::String, json!(text)).unwrap() else { panic!() };
+    let Val::String(kept) = parse(&T::String, json!(text)).unwrap() else {
+        panic!()
+    };
     assert_eq!(kept.len(), 100 << 20);
 }
 
@@ -350,9 +572,15 @@ fn s210_large_arguments() {
 fn functions_return_result_or_error() {
     let fallible = function(&[], Some(result(Some(T::U8), Some(T::String))));
     let ok = [Val::Result(Ok(Some(Box::new(Val::U8(1)))))];
-    assert_eq!(returned(&fallible, &ok, 100), Ok(Returned::Ok(json!({"result": 1}))));
+    assert_eq!(
+        returned(&fallible, &ok, 100),
+        Ok(Returned::Ok(json!({"result": 1})))
+    );
     let err = [Val::Result(Err(Some(Box::new(Val::String("no".into())))))];
-    assert_eq!(returned(&fallible, &err, 100), Ok(Returned::Err(json!({"error": "no"}))));
+    assert_eq!(
+        returned(&fallible, &err, 100),
+        Ok(Returned::Err(json!({"error": "no"})))
+    );
 
     let unit = function(&[], Some(result(None, None)));
     let null = returned(&unit, &[Val::Result(Ok(None))], 100);
@@ -361,11 +589,20 @@ fn functions_return_result_or_error() {
     assert_eq!(null, Ok(Returned::Err(json!({"error": null}))));
 
     let nothing = function(&[], None);
-    assert_eq!(returned(&nothing, &[], 100), Ok(Returned::Ok(json!({"result": null}))));
-    assert_eq!(returned(&nothing, &[Val::U8(1)], 100), Err(EmitError::Mismatch));
+    assert_eq!(
+        returned(&nothing, &[], 100),
+        Ok(Returned::Ok(json!({"result": null})))
+    );
+    assert_eq!(
+        returned(&nothing, &[Val::U8(1)], 100),
+        Err(EmitError::Mismatch)
+    );
     let nested = function(&[], Some(option(result(None, None))));
     let inner = [some(Val::Result(Err(None)))];
-    assert_eq!(returned(&nested, &inner, 100), Ok(Returned::Ok(json!({"result": {"err": null}}))));
+    assert_eq!(
+        returned(&nested, &inner, 100),
+        Ok(Returned::Ok(json!({"result": {"err": null}})))
+    );
 }
 
 #[test]
@@ -380,13 +617,26 @@ fn s230_results_are_bounded_and_never_break_the_schema() {
         (T::U8, Val::U16(1)),
         (enumeration(&["a"]), Val::Enum("b".into())),
         (flags(&["a"]), Val::Flags(vec!["b".into()])),
-        (T::FixedList(Arc::new(T::Bool), 2), Val::FixedLengthList(vec![])),
-        (record(&[("a", T::Bool)]), Val::Record(vec![("b".into(), Val::Bool(true))])),
+        (
+            T::FixedList(Arc::new(T::Bool), 2),
+            Val::FixedLengthList(vec![]),
+        ),
+        (
+            record(&[("a", T::Bool)]),
+            Val::Record(vec![("b".into(), Val::Bool(true))]),
+        ),
         (record(&[("a", T::Bool)]), Val::Record(vec![])),
-        (variant(&[("a", None)]), Val::Variant("a".into(), Some(Box::new(Val::U8(1))))),
+        (
+            variant(&[("a", None)]),
+            Val::Variant("a".into(), Some(Box::new(Val::U8(1)))),
+        ),
         (T::Tuple([T::Bool].into()), Val::Tuple(vec![])),
     ] {
-        assert_eq!(result_to_json(&ty, &value, 1_000), Err(EmitError::Mismatch), "{ty:?}");
+        assert_eq!(
+            result_to_json(&ty, &value, 1_000),
+            Err(EmitError::Mismatch),
+            "{ty:?}"
+        );
     }
     // Of repeated keys the last one counts, as the component model says.
     let key = |value| (Val::String("k".into()), Val::U8(value));
@@ -403,17 +653,25 @@ fn assert_round_trip(ty: &T, value: &Val) {
     assert!(result_to_json(ty, value, exact).is_ok(), "{text}");
     assert_eq!(
         result_to_json(ty, value, exact - 1),
-        Err(EmitError::TooLarge { max_bytes: exact - 1 }),
+        Err(EmitError::TooLarge {
+            max_bytes: exact - 1
+        }),
         "{text}"
     );
     let output = Value::Object(output_schema(&function).unwrap());
     let structured = returned(&function, &[Val::Tuple(vec![value.clone()])], 1 << 20).unwrap();
-    let Returned::Ok(structured) = structured else { panic!("{structured:?}") };
+    let Returned::Ok(structured) = structured else {
+        panic!("{structured:?}")
+    };
     assert_valid(&output, &structured);
 
     let arguments: Value = serde_json::from_str(&json!({"x": json}).to_string()).unwrap();
     assert_valid(&Value::Object(input_schema(&function).unwrap()), &arguments);
-    assert_eq!(parse_args(&function, arguments).unwrap(), [value.clone()], "{text}");
+    assert_eq!(
+        parse_args(&function, arguments).unwrap(),
+        [value.clone()],
+        "{text}"
+    );
 }
 
 fn assert_valid(schema: &Value, instance: &Value) {
@@ -447,12 +705,22 @@ fn any_type() -> impl Strategy<Value = T> {
             inner.clone().prop_map(list),
             (inner.clone(), 0..4_u32).prop_map(|(ty, length)| T::FixedList(Arc::new(ty), length)),
             (inner.clone(), inner.clone()).prop_map(|(k, v)| T::Map(Arc::new(k), Arc::new(v))),
-            inner.clone().prop_map(|v| T::Map(Arc::new(T::String), Arc::new(v))),
+            inner
+                .clone()
+                .prop_map(|v| T::Map(Arc::new(T::String), Arc::new(v))),
             proptest::collection::vec(inner.clone(), 1..4).prop_map(|items| T::Tuple(items.into())),
             inner.clone().prop_map(option),
             (maybe.clone(), maybe.clone()).prop_map(|(ok, err)| result(ok, err)),
-            (inner.clone(), inner).prop_map(|(a, b)| record(&[("a", a.clone()), ("b-c", b), ("again", a)])),
-            (maybe.clone(), maybe).prop_map(|(a, b)| variant(&[("none", None), ("some", a), ("val", b)])),
+            (inner.clone(), inner).prop_map(|(a, b)| record(&[
+                ("a", a.clone()),
+                ("b-c", b),
+                ("again", a)
+            ])),
+            (maybe.clone(), maybe).prop_map(|(a, b)| variant(&[
+                ("none", None),
+                ("some", a),
+                ("val", b)
+            ])),
         ]
     })
 }
@@ -460,7 +728,9 @@ fn any_type() -> impl Strategy<Value = T> {
 fn any_value(ty: &T) -> BoxedStrategy<Val> {
     let payload = |ty: Option<&T>| match ty {
         None => Just(None).boxed(),
-        Some(ty) => any_value(ty).prop_map(|value| Some(Box::new(value))).boxed(),
+        Some(ty) => any_value(ty)
+            .prop_map(|value| Some(Box::new(value)))
+            .boxed(),
     };
     match ty {
         T::Bool => any::<bool>().prop_map(Val::Bool).boxed(),
@@ -470,31 +740,45 @@ fn any_value(ty: &T) -> BoxedStrategy<Val> {
         T::U16 => any::<u16>().prop_map(Val::U16).boxed(),
         T::S32 => any::<i32>().prop_map(Val::S32).boxed(),
         T::U32 => any::<u32>().prop_map(Val::U32).boxed(),
-        T::S64 => prop_oneof![any::<i64>(), -9..9_i64].prop_map(Val::S64).boxed(),
-        T::U64 => prop_oneof![any::<u64>(), 0..9_u64].prop_map(Val::U64).boxed(),
+        T::S64 => prop_oneof![any::<i64>(), -9..9_i64]
+            .prop_map(Val::S64)
+            .boxed(),
+        T::U64 => prop_oneof![any::<u64>(), 0..9_u64]
+            .prop_map(Val::U64)
+            .boxed(),
         T::F32 => proptest::num::f32::ANY.prop_map(Val::Float32).boxed(),
         T::F64 => proptest::num::f64::ANY.prop_map(Val::Float64).boxed(),
         T::Char => any::<char>().prop_map(Val::Char).boxed(),
         T::String => any::<String>().prop_map(Val::String).boxed(),
-        T::List(inner) => proptest::collection::vec(any_value(inner), 0..4).prop_map(Val::List).boxed(),
+        T::List(inner) => proptest::collection::vec(any_value(inner), 0..4)
+            .prop_map(Val::List)
+            .boxed(),
         T::FixedList(inner, length) => {
             let length = usize::try_from(*length).unwrap();
-            proptest::collection::vec(any_value(inner), length).prop_map(Val::FixedLengthList).boxed()
+            proptest::collection::vec(any_value(inner), length)
+                .prop_map(Val::FixedLengthList)
+                .boxed()
         }
         T::Map(key, value) => proptest::collection::vec((any_value(key), any_value(value)), 0..4)
             .prop_map(|pairs| {
                 let mut distinct: Vec<(Val, Val)> = Vec::new();
                 for (key, value) in pairs {
-                    if distinct.iter().all(|(other, _)| format!("{other:?}") != format!("{key:?}")) {
+                    if distinct
+                        .iter()
+                        .all(|(other, _)| format!("{other:?}") != format!("{key:?}"))
+                    {
                         distinct.push((key, value));
                     }
                 }
                 Val::Map(distinct)
             })
             .boxed(),
-        T::Tuple(items) => {
-            items.iter().map(any_value).collect::<Vec<_>>().prop_map(Val::Tuple).boxed()
-        }
+        T::Tuple(items) => items
+            .iter()
+            .map(any_value)
+            .collect::<Vec<_>>()
+            .prop_map(Val::Tuple)
+            .boxed(),
         T::Option(inner) => payload(Some(inner))
             .prop_flat_map(|value| prop_oneof![Just(None), Just(value)])
             .prop_map(Val::Option)
@@ -505,8 +789,16 @@ fn any_value(ty: &T) -> BoxedStrategy<Val> {
         ]
         .boxed(),
         T::Record(record) => {
-            let names: Vec<String> = record.fields.iter().map(|field| field.name.clone()).collect();
-            let values: Vec<_> = record.fields.iter().map(|field| any_value(&field.ty)).collect();
+            let names: Vec<String> = record
+                .fields
+                .iter()
+                .map(|field| field.name.clone())
+                .collect();
+            let values: Vec<_> = record
+                .fields
+                .iter()
+                .map(|field| any_value(&field.ty))
+                .collect();
             values
                 .prop_map(move |values| Val::Record(names.iter().cloned().zip(values).collect()))
                 .boxed()
@@ -525,12 +817,22 @@ fn any_value(ty: &T) -> BoxedStrategy<Val> {
             proptest::strategy::Union::new(cases).boxed()
         }
         T::Enum(labels) => {
-            let names: Vec<String> = labels.labels.iter().map(|label| label.name.clone()).collect();
+            let names: Vec<String> = labels
+                .labels
+                .iter()
+                .map(|label| label.name.clone())
+                .collect();
             proptest::sample::select(names).prop_map(Val::Enum).boxed()
         }
         T::Flags(labels) => {
-            let names: Vec<String> = labels.labels.iter().map(|label| label.name.clone()).collect();
-            proptest::sample::subsequence(names, 0..=labels.labels.len()).prop_map(Val::Flags).boxed()
+            let names: Vec<String> = labels
+                .labels
+                .iter()
+                .map(|label| label.name.clone())
+                .collect();
+            proptest::sample::subsequence(names, 0..=labels.labels.len())
+                .prop_map(Val::Flags)
+                .boxed()
         }
     }
 }
@@ -547,11 +849,25 @@ fn any_json() -> impl Strategy<Value = Value> {
         Just(json!("NaN")),
     ];
     leaf.prop_recursive(4, 24, 4, |inner| {
-        let key = prop_oneof![Just("a"), Just("b-c"), Just("again"), Just("tag"), Just("val"), Just("some"), Just("ok"), Just("err")];
+        let key = prop_oneof![
+            Just("a"),
+            Just("b-c"),
+            Just("again"),
+            Just("tag"),
+            Just("val"),
+            Just("some"),
+            Just("ok"),
+            Just("err")
+        ];
         prop_oneof![
             proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::Array),
             proptest::collection::vec((key, inner), 0..4).prop_map(|entries| {
-                Value::Object(entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+                Value::Object(
+                    entries
+                        .into_iter()
+                        .map(|(key, value)| (key.to_owned(), value))
+                        .collect(),
+                )
             }),
         ]
     })

@@ -1,6 +1,10 @@
 //! Guests made in the test process, from WIT and core WAT, with no guest toolchain.
 
-#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test binary uses a part of it"
+)]
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_component_metadata};
@@ -17,7 +21,12 @@ fn resolve(wit: &str, world: &str) -> (Resolve, WorldId) {
 
 fn encode(module: &mut Vec<u8>, resolve: &Resolve, world: WorldId) -> Vec<u8> {
     embed_component_metadata(module, resolve, world, StringEncoding::UTF8).unwrap();
-    ComponentEncoder::default().module(module).unwrap().validate(true).encode().unwrap()
+    ComponentEncoder::default()
+        .module(module)
+        .unwrap()
+        .validate(true)
+        .encode()
+        .unwrap()
 }
 
 /// A component of `world` in the WIT text `wit`, whose core module is the text `core_wat`.
@@ -40,6 +49,10 @@ pub fn hollow(wit: &str, world: &str) -> Vec<u8> {
 pub fn with_custom_section(bytes: &[u8], name: &str, data: &[u8]) -> Vec<u8> {
     use wasm_encoder::{ComponentSection as _, CustomSection};
     let mut out = bytes.to_vec();
-    CustomSection { name: name.into(), data: data.into() }.append_to_component(&mut out);
+    CustomSection {
+        name: name.into(),
+        data: data.into(),
+    }
+    .append_to_component(&mut out);
     out
 }
