@@ -1,0 +1,362 @@
+//! `Grant::decide`, and the sentences that go with its answers.
+
+use super::{Grant, Layer, Setting, uri_for};
+use crate::denial::{Denial, Explanation, Permit, Permitted, Remedy, RuleRef};
+use crate::error::printable;
+use crate::mode::{ClockMode, RandomMode};
+use crate::name::RootName;
+use crate::operation::{LinkKind, Operation, StorageAccess};
+use crate::path::VirtualPath;
+use crate::pattern::{Anchor, HostPattern};
+use crate::reason::Reason;
+
+const REQUESTS: &str = "outgoing requests are";
+const LOOKUPS: &str = "name lookups are";
+const SOCKETS: &str = "raw sockets are";
+const LINKS: &str = "hard and symbolic links are";
+const PORTS: &str = "requests other than https on port 443 are";
+
+impl Grant {
+    /// Decides a request: the one decision point, pure and total.
+    ///
+    /// # Errors
+    /// The denial, with its stable reason and what would change it.
+    pub fn decide(&self, operation: &Operation<'_>) -> Result<Permit<'_>, Denial> {
+        match *operation {
+            Operation::Storage { path, access } => self.decide_storage(operation, path, access),
+            Operation::StorageLink { from, to, kind } => match kind {
+                LinkKind::Hard | LinkKind::Symbolic => Err(deny(
+                    operation,
+                    Reason::StorageLink,
+                    "a link would give a path a second name, and that is refused in this release",
+                )
+                .remedy_is(Some(Remedy::NotInThisRelease(LINKS)))),
+                LinkKind::Rename => self.decide_rename(operation, from, to),
+            },
+            Operation::HttpRequest {
+                scheme, host, port, ..
+            } => Err(self.deny_request(operation, scheme, host, port)),
+            Operation::Lookup { .. } => Err(deny(
+                operation,
+                Reason::Dns,
+                "names are not looked up for components in this release",
+            )
+            .remedy_is(Some(Remedy::NotInThisRelease(LOOKUPS)))),
+            Operation::Socket { .. } => Err(deny(
+                operation,
+                Reason::Socket,
+                "components have no raw sockets in this release",
+            )
+            .remedy_is(Some(Remedy::NotInThisRelease(SOCKETS)))),
+            Operation::Environment { key } => self.decide_environment(operation, key),
+            Operation::Clock { .. } => match self.0.clocks.value {
+                ClockMode::None => Err(self.deny_setting(
+                    operation,
+                    Reason::Clock,
+                    "clocks",
+                    &self.0.clocks.rule,
+                    Remedy::Clocks,
+                    |layer| layer.clocks.value == ClockMode::None,
+                )),
+                mode @ (ClockMode::Frozen | ClockMode::Coarse | ClockMode::Full) => {
+                    permit(Permitted::Clock(mode), &self.0.clocks)
+                }
+            },
+            Operation::Random { .. } => match self.0.random.value {
+                RandomMode::None => Err(self.deny_setting(
+                    operation,
+                    Reason::Random,
+                    "random numbers",
+                    &self.0.random.rule,
+                    Remedy::Random,
+                    |layer| layer.random.value == RandomMode::None,
+                )),
+                mode @ (RandomMode::Secure | RandomMode::Seed(_)) => {
+                    permit(Permitted::Random(mode), &self.0.random)
+                }
+            },
+        }
+    }
+
+    /// Explains what [`Grant::decide`] answers, for a person.
+    pub fn explain(&self, operation: &Operation<'_>) -> Explanation {
+        match self.decide(operation) {
+            Ok(permit) => Explanation {
+                allowed: true,
+                subject: subject(operation),
+                reason: None,
+                sentence: match permit.granted() {
+                    Permitted::Storage | Permitted::Link | Permitted::Environment(_) => {
+                        "a rule allows it".to_owned()
+                    }
+                    Permitted::Clock(mode) => format!("clocks are {mode}"),
+                    Permitted::Random(mode) => format!("random numbers are {mode}"),
+                },
+                rule: permit.rule().cloned(),
+                remedy: None,
+            },
+            Err(denial) => Explanation {
+                allowed: false,
+                subject: denial.subject().to_owned(),
+                reason: Some(denial.reason()),
+                sentence: denial.explanation().to_owned(),
+                rule: denial.rule().cloned(),
+                remedy: denial.remedy().cloned(),
+            },
+        }
+    }
+
+    fn decide_storage(
+        &self,
+        operation: &Operation<'_>,
+        path: &VirtualPath,
+        access: StorageAccess,
+    ) -> Result<Permit<'_>, Denial> {
+        let (reason, word) = match access {
+            StorageAccess::Read | StorageAccess::Traverse => (Reason::StorageRead, "read"),
+            StorageAccess::Write => (Reason::StorageWrite, "write"),
+        };
+        let Some(rule) = self.0.policy.storage.allows(path, access) else {
+            let subtree = access == StorageAccess::Traverse;
+            return Err(deny(
+                operation,
+                reason,
+                &format!("no rule allows it to {word} this path"),
+            )
+            .remedy_is(self.storage_remedy(word, path, subtree)));
+        };
+        if let Some(ceiling) = &self.0.ceiling
+            && ceiling.storage.allows(path, access).is_none()
+        {
+            return Err(deny(
+                operation,
+                reason,
+                &format!("a rule allows it, but the ceiling does not let it {word} this path"),
+            )
+            .rule_is(Some(rule))
+            .remedy_is(Some(Remedy::Ceiling)));
+        }
+        self.bound(operation, reason, path, rule)?;
+        Ok(Permit::new(Permitted::Storage, Some(rule)))
+    }
+
+    fn decide_rename(
+        &self,
+        operation: &Operation<'_>,
+        from: &VirtualPath,
+        to: &VirtualPath,
+    ) -> Result<Permit<'_>, Denial> {
+        let Some(rule) = self.0.policy.storage.allows_rename(from, to) else {
+            let sentence = "moving needs one rule that allows writing at both names, and reading at both, \
+                            so that what can be read and written stays the same";
+            let word = if self.0.policy.storage.writable_at_both(from, to).is_some() {
+                "read"
+            } else {
+                "write"
+            };
+            let remedy = common_directory(from, to)
+                .and_then(|directory| self.storage_remedy(word, &directory, true));
+            return Err(deny(operation, Reason::StorageLink, sentence).remedy_is(remedy));
+        };
+        if let Some(ceiling) = &self.0.ceiling
+            && ceiling.storage.allows_rename(from, to).is_none()
+        {
+            return Err(deny(
+                operation,
+                Reason::StorageLink,
+                "a rule allows it, but the ceiling does not let it move this path",
+            )
+            .rule_is(Some(rule))
+            .remedy_is(Some(Remedy::Ceiling)));
+        }
+        self.bound(operation, Reason::StorageLink, from, rule)?;
+        Ok(Permit::new(Permitted::Link, Some(rule)))
+    }
+
+    /// Refuses what is below a named root without a directory; both names of a move are below the same one.
+    fn bound(
+        &self,
+        operation: &Operation<'_>,
+        reason: Reason,
+        path: &VirtualPath,
+        rule: &RuleRef,
+    ) -> Result<(), Denial> {
+        match self.0.policy.places.get(path) {
+            Some(Anchor::Named(root)) if !self.0.bound_roots.contains(root) => {
+                let sentence = format!(
+                    "a rule allows it, but the root {:?} is not bound to a directory",
+                    root.as_str()
+                );
+                Err(deny(operation, reason, &sentence)
+                    .rule_is(Some(rule))
+                    .remedy_is(Some(Remedy::BindRoot(root.clone()))))
+            }
+            Some(Anchor::Named(_) | Anchor::Absolute) | None => Ok(()),
+        }
+    }
+
+    fn storage_remedy(&self, word: &str, path: &VirtualPath, subtree: bool) -> Option<Remedy> {
+        let anchor = self.anchor_of(path)?;
+        let uri = uri_for(&anchor, path, subtree)?;
+        Some(Remedy::Grant(vec![word.to_owned(), uri.to_string()]))
+    }
+
+    /// Tells which place a guest path is in: a root that a rule names or that is bound, otherwise an absolute path.
+    fn anchor_of(&self, path: &VirtualPath) -> Option<Anchor> {
+        if let Some(anchor) = self.0.policy.places.get(path) {
+            return Some(anchor.clone());
+        }
+        let first = path.components().next()?;
+        let root = first
+            .parse::<RootName>()
+            .ok()
+            .filter(|root| self.0.bound_roots.contains(root));
+        Some(root.map_or(Anchor::Absolute, Anchor::Named))
+    }
+
+    fn deny_request(
+        &self,
+        operation: &Operation<'_>,
+        scheme: &str,
+        host: &str,
+        port: u16,
+    ) -> Denial {
+        fn find<'r>(rules: &'r [(HostPattern, RuleRef)], host: &str) -> Option<&'r RuleRef> {
+            rules
+                .iter()
+                .find(|(pattern, _)| pattern.matches(host))
+                .map(|(_, rule)| rule)
+        }
+        let reason = Reason::NetworkHost;
+        let policy = &self.0.policy;
+        if let Some(rule) = find(&policy.denied_hosts, host) {
+            return deny(operation, reason, "a rule denies this host").rule_is(Some(rule));
+        }
+        let Some(rule) = find(&policy.hosts, host) else {
+            let remedy = match HostPattern::parse(host) {
+                Ok(pattern) if scheme.eq_ignore_ascii_case("https") && port == 443 => {
+                    Some(Remedy::Grant(vec![
+                        "network".to_owned(),
+                        pattern.to_string(),
+                    ]))
+                }
+                Ok(_) => Some(Remedy::NotInThisRelease(PORTS)),
+                Err(_) => None,
+            };
+            return deny(operation, reason, "no rule allows this host").remedy_is(remedy);
+        };
+        if let Some(ceiling) = &self.0.ceiling
+            && (find(&ceiling.denied_hosts, host).is_some() || find(&ceiling.hosts, host).is_none())
+        {
+            return deny(
+                operation,
+                reason,
+                "a rule allows it, but the ceiling does not allow this host",
+            )
+            .rule_is(Some(rule))
+            .remedy_is(Some(Remedy::Ceiling));
+        }
+        deny(
+            operation,
+            reason,
+            "a rule allows this host, but outgoing requests are not part of this release",
+        )
+        .rule_is(Some(rule))
+        .remedy_is(Some(Remedy::NotInThisRelease(REQUESTS)))
+    }
+
+    fn decide_environment(
+        &self,
+        operation: &Operation<'_>,
+        key: &str,
+    ) -> Result<Permit<'_>, Denial> {
+        if let Some(variable) = self.0.variables.get(key) {
+            return Ok(Permit::new(
+                Permitted::Environment(&variable.value),
+                Some(&variable.rule),
+            ));
+        }
+        let policy = &self.0.policy.environment;
+        if let Some(rule) = policy.deny.get(key) {
+            return Err(deny(
+                operation,
+                Reason::Environment,
+                "a rule denies this variable",
+            )
+            .rule_is(Some(rule)));
+        }
+        Err(match policy.allow.get(key) {
+            Some(variable) => deny(
+                operation,
+                Reason::Environment,
+                "a rule allows it, but the ceiling does not allow this variable",
+            )
+            .rule_is(Some(&variable.rule))
+            .remedy_is(Some(Remedy::Ceiling)),
+            None => deny(
+                operation,
+                Reason::Environment,
+                "no rule allows this variable",
+            )
+            .remedy_is(
+                crate::language::environment_key(key)
+                    .ok()
+                    .map(|key| Remedy::Grant(vec!["env".to_owned(), key])),
+            ),
+        })
+    }
+
+    /// Denies what a setting switches off; the ceiling is to blame where the policy alone would allow it.
+    fn deny_setting(
+        &self,
+        operation: &Operation<'_>,
+        reason: Reason,
+        what: &str,
+        rule: &RuleRef,
+        remedy: Remedy,
+        off: impl Fn(&Layer) -> bool,
+    ) -> Denial {
+        let by_ceiling = self.0.ceiling.as_ref().is_some_and(off);
+        let sentence = if by_ceiling {
+            format!("the ceiling allows no {what}")
+        } else {
+            format!("the policy allows no {what}")
+        };
+        deny(operation, reason, &sentence)
+            .rule_is(Some(rule))
+            .remedy_is(Some(if by_ceiling { Remedy::Ceiling } else { remedy }))
+    }
+}
+
+fn permit<'g, T>(permitted: Permitted<'g>, setting: &'g Setting<T>) -> Result<Permit<'g>, Denial> {
+    Ok(Permit::new(permitted, Some(&setting.rule)))
+}
+
+fn deny(operation: &Operation<'_>, reason: Reason, sentence: &str) -> Denial {
+    Denial::new(reason, subject(operation), sentence.to_owned())
+}
+
+/// The longest subject in characters, for what a guest can make as long as it likes. Paths are bounded by themselves.
+const MAX_SUBJECT: usize = 512;
+
+fn subject(operation: &Operation<'_>) -> String {
+    let text = printable(&operation.to_string());
+    match operation {
+        Operation::Storage { .. } | Operation::StorageLink { .. } => text,
+        Operation::HttpRequest { .. }
+        | Operation::Lookup { .. }
+        | Operation::Socket { .. }
+        | Operation::Environment { .. }
+        | Operation::Clock { .. }
+        | Operation::Random { .. } => match text.char_indices().nth(MAX_SUBJECT) {
+            None => text,
+            Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        },
+    }
+}
+
+/// Returns the innermost directory that holds both paths.
+fn common_directory(from: &VirtualPath, to: &VirtualPath) -> Option<VirtualPath> {
+    std::iter::successors(from.parent(), VirtualPath::parent)
+        .find(|directory| to.is_below(directory))
+}

@@ -1,0 +1,209 @@
+//! The whole policy language as typed values.
+//!
+//! Everything that a policy can say is here, also what this release does not enforce yet; that is refused afterwards, in
+//! one pass of its own (`enforced`), so that a later release only lifts lines there.
+
+mod conflict;
+mod decode;
+mod enforced;
+mod fields;
+mod network;
+mod print;
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::document;
+use crate::error::{Located, Place, PolicyError, Warning};
+use crate::mode::{ClockMode, RandomMode};
+use crate::pattern::StorageUri;
+use crate::quantity::{CpuShare, Rate};
+
+pub(crate) use decode::environment_key;
+pub(crate) use fields::nearest;
+pub(crate) use network::{Header, HeaderPart, NetworkRule, Scheme, TcpTarget};
+
+/// A policy file.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Document {
+    /// `1.0` or another `1.N`; `None` only for a file without content.
+    pub(crate) version: Option<Located<String>>,
+    pub(crate) description: Option<String>,
+    pub(crate) strict: Option<Located<bool>>,
+    pub(crate) permissions: Permissions,
+}
+
+/// The `permissions` section, and each of its `tools`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Permissions {
+    pub(crate) storage: Rules<StorageRule, StorageRule>,
+    pub(crate) network: Rules<NetworkRule, NetworkRule>,
+    pub(crate) environment: Rules<EnvironmentRule, String>,
+    pub(crate) clocks: Option<Located<ClockMode>>,
+    pub(crate) random: Option<Located<RandomMode>>,
+    pub(crate) limits: LimitRules,
+    pub(crate) tools: Vec<(Located<String>, Permissions)>,
+}
+
+/// The `allow` and `deny` lists of one kind.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Rules<A, D> {
+    pub(crate) allow: Vec<Located<A>>,
+    pub(crate) deny: Vec<Located<D>>,
+}
+
+impl<A, D> Default for Rules<A, D> {
+    fn default() -> Self {
+        Self {
+            allow: Vec::new(),
+            deny: Vec::new(),
+        }
+    }
+}
+
+/// Reading, writing, or both; neither implies the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Access {
+    pub(crate) read: bool,
+    pub(crate) write: bool,
+}
+
+impl Access {
+    /// Returns the words that policies use.
+    pub(crate) fn words(self) -> impl Iterator<Item = &'static str> {
+        [(self.read, "read"), (self.write, "write")]
+            .into_iter()
+            .filter_map(|(granted, word)| granted.then_some(word))
+    }
+
+    /// Tells whether all of `other` is part of this.
+    pub(crate) fn covers(self, other: Self) -> bool {
+        (self.read || !other.read) && (self.write || !other.write)
+    }
+
+    pub(crate) fn union(self, other: Self) -> Self {
+        Self {
+            read: self.read || other.read,
+            write: self.write || other.write,
+        }
+    }
+
+    pub(crate) fn intersection(self, other: Self) -> Self {
+        Self {
+            read: self.read && other.read,
+            write: self.write && other.write,
+        }
+    }
+
+    pub(crate) fn without(self, other: Self) -> Self {
+        Self {
+            read: self.read && !other.read,
+            write: self.write && !other.write,
+        }
+    }
+
+    pub(crate) fn is_none(self) -> bool {
+        !self.read && !self.write
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct StorageRule {
+    pub(crate) uri: StorageUri,
+    pub(crate) access: Access,
+}
+
+impl fmt::Display for StorageRule {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words: Vec<&str> = self.access.words().collect();
+        write!(formatter, "{} [{}]", self.uri, words.join(", "))
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct EnvironmentRule {
+    pub(crate) key: String,
+    pub(crate) source: EnvironmentSource,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum EnvironmentSource {
+    /// The value of this key in the server's environment.
+    Server,
+    /// The value written in the policy.
+    Literal(String),
+    /// A secret's name.
+    Secret(Located<String>),
+}
+
+impl fmt::Display for EnvironmentRule {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.source {
+            EnvironmentSource::Server => formatter.write_str(&self.key),
+            EnvironmentSource::Literal(_) => write!(formatter, "{} (value given here)", self.key),
+            EnvironmentSource::Secret(name) => {
+                write!(formatter, "{} (secret {})", self.key, name.value)
+            }
+        }
+    }
+}
+
+/// The `resources.limits` section as written.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct LimitRules {
+    pub(crate) memory: Option<Located<u64>>,
+    pub(crate) cpu_time: Option<Located<Duration>>,
+    pub(crate) cpu: Option<Located<CpuShare>>,
+    pub(crate) time: Option<Located<Duration>>,
+    pub(crate) output: Option<Located<u64>>,
+    pub(crate) concurrency: Option<Located<u32>>,
+    pub(crate) rate: Option<Located<Rate>>,
+}
+
+impl Document {
+    /// Returns what no file, or one without content, means.
+    pub(crate) fn empty() -> Self {
+        Self {
+            version: None,
+            description: None,
+            strict: None,
+            permissions: Permissions::default(),
+        }
+    }
+
+    /// Reads a policy in the whole language, enforced or not.
+    pub(crate) fn read(text: &str) -> Result<Self, PolicyError> {
+        let document = decode::document(&document::read(text)?)?;
+        conflict::check(&document)?;
+        Ok(document)
+    }
+
+    /// Refuses what this release does not enforce, and warns of what it denies.
+    pub(crate) fn enforceable(&self) -> Result<Vec<Warning>, PolicyError> {
+        enforced::check(&self.permissions)
+    }
+
+    /// Writes the policy so that reading it again gives the same.
+    pub(crate) fn print(&self) -> String {
+        print::document(self)
+    }
+
+    pub(crate) fn is_strict(&self) -> bool {
+        self.strict.is_some_and(|strict| strict.value)
+    }
+}
+
+/// Refuses `document` if two of its entries contradict each other.
+pub(crate) fn check_conflicts(document: &Document) -> Result<(), PolicyError> {
+    conflict::check(document)
+}
+
+/// Renders a scalar as YAML text in double quotes.
+pub(crate) fn quoted(text: &str) -> String {
+    print::quoted(text)
+}
+
+pub(crate) const START: Place = Place::START;
+
+#[cfg(test)]
+mod tests;

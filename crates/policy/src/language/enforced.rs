@@ -1,0 +1,101 @@
+//! Refuses what this release does not enforce, so that no rule is accepted and ignored.
+//!
+//! A later release that enforces a kind removes its lines here and nothing else.
+
+use super::{EnvironmentSource, NetworkRule, Permissions};
+use crate::error::{Located, Place, PolicyError, PolicyErrorKind, Warning};
+use crate::pattern::PathPattern;
+
+/// Returns the warnings for what loads and only denies.
+pub(super) fn check(permissions: &Permissions) -> Result<Vec<Warning>, PolicyError> {
+    let mut refused: Vec<(Place, &str)> = Vec::new();
+    storage(permissions, &mut refused);
+    network(permissions, &mut refused);
+    for rule in &permissions.environment.allow {
+        if let EnvironmentSource::Secret(secret) = &rule.value.source {
+            refused.push((secret.place, "the secret of an environment entry"));
+        }
+    }
+    if let Some(rate) = &permissions.limits.rate {
+        refused.push((rate.place, "the limit rate"));
+    }
+    if let Some((name, _)) = permissions.tools.first() {
+        refused.push((name.place, "the section tools"));
+    }
+    // The first in the file, so that a person can work from the top down.
+    if let Some((place, what)) = refused.into_iter().min_by_key(|(place, _)| *place) {
+        return Err(PolicyError::new(
+            PolicyErrorKind::NotEnforced,
+            place,
+            format!("{what} is not enforced yet, and a rule that is not enforced is refused rather than ignored"),
+        )
+        .hint("remove it, or wait for the release that enforces it"));
+    }
+    Ok(permissions.network.allow.iter().map(warning).collect())
+}
+
+fn storage(permissions: &Permissions, refused: &mut Vec<(Place, &str)>) {
+    for rule in &permissions.storage.deny {
+        refused.push((rule.place, "a storage deny rule"));
+    }
+    for rule in &permissions.storage.allow {
+        if matches!(rule.value.uri.pattern, PathPattern::Glob(_)) {
+            refused.push((rule.place, "a storage pattern other than a final /**"));
+        }
+    }
+}
+
+fn network(permissions: &Permissions, refused: &mut Vec<(Place, &str)>) {
+    for Located { value: rule, .. } in permissions
+        .network
+        .allow
+        .iter()
+        .chain(&permissions.network.deny)
+    {
+        let keys = [
+            (
+                rule.cidr.as_ref().map(|key| key.place),
+                "the cidr of a network entry",
+            ),
+            (
+                rule.tcp.as_ref().map(|key| key.place),
+                "the tcp of a network entry",
+            ),
+            (
+                rule.schemes.as_ref().map(|key| key.place),
+                "the schemes of a network entry",
+            ),
+            (
+                rule.ports.as_ref().map(|key| key.place),
+                "the ports of a network entry",
+            ),
+            (
+                rule.methods.as_ref().map(|key| key.place),
+                "the methods of a network entry",
+            ),
+            (
+                rule.paths.as_ref().map(|key| key.place),
+                "the paths of a network entry",
+            ),
+            (
+                rule.headers.as_ref().map(|key| key.place),
+                "the headers of a network entry",
+            ),
+        ];
+        refused.extend(
+            keys.into_iter()
+                .filter_map(|(place, what)| Some((place?, what))),
+        );
+    }
+}
+
+fn warning(rule: &Located<NetworkRule>) -> Warning {
+    Warning {
+        line: rule.place.line,
+        column: rule.place.column,
+        message: format!(
+            "network {}: every request is denied, since outgoing requests are not part of this release",
+            rule.value
+        ),
+    }
+}

@@ -1,0 +1,190 @@
+//! What a guest asks for.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use crate::path::VirtualPath;
+
+/// One request of a guest, in canonical form; the only thing a grant decides about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Operation<'a> {
+    /// Use of one path.
+    Storage {
+        /// The object's canonical path, links resolved.
+        path: &'a VirtualPath,
+        /// What is done with it.
+        access: StorageAccess,
+    },
+    /// A second name for something, or another name.
+    StorageLink {
+        /// The object that is linked to or moved.
+        from: &'a VirtualPath,
+        /// Its new name.
+        to: &'a VirtualPath,
+        /// Which of them.
+        kind: LinkKind,
+    },
+    /// An outgoing HTTP request.
+    HttpRequest {
+        /// `http` or `https`.
+        scheme: &'a str,
+        /// A name, or an address without brackets.
+        host: &'a str,
+        /// The port, also where it is the scheme's own.
+        port: u16,
+        /// The method in capitals.
+        method: &'a str,
+        /// The path without the query.
+        path: &'a str,
+    },
+    /// A DNS lookup.
+    Lookup {
+        /// The name looked up.
+        name: &'a str,
+    },
+    /// A step with a raw socket.
+    Socket {
+        /// Which step.
+        action: SocketAction,
+        /// The other side, or the own one for binding; `None` before there is one.
+        address: Option<SocketAddr>,
+    },
+    /// Reading an environment variable.
+    Environment {
+        /// Its key.
+        key: &'a str,
+    },
+    /// Use of a clock.
+    Clock {
+        /// Which clock.
+        clock: Clock,
+    },
+    /// Drawing random numbers.
+    Random {
+        /// From which interface.
+        source: RandomSource,
+    },
+}
+
+/// What is done with a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum StorageAccess {
+    /// Reading a file's content.
+    Read,
+    /// Creating, changing or removing a file or directory.
+    Write,
+    /// Looking at a name: stat of it, or listing it as a directory.
+    Traverse,
+}
+
+/// A second or another name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LinkKind {
+    /// A hard link.
+    Hard,
+    /// A symbolic link.
+    Symbolic,
+    /// Moving to another name.
+    Rename,
+}
+
+/// A clock, or waiting for one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Clock {
+    /// Date and time of day.
+    Wall,
+    /// Time that only grows.
+    Monotonic,
+    /// Waiting for an instant or a duration.
+    Wait,
+}
+
+/// An interface that gives random numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RandomSource {
+    /// `wasi:random/random`.
+    Secure,
+    /// `wasi:random/insecure`.
+    Insecure,
+    /// `wasi:random/insecure-seed`.
+    Seed,
+}
+
+/// A step with a raw socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SocketAction {
+    /// Creating a TCP socket.
+    CreateTcp,
+    /// Creating a UDP socket.
+    CreateUdp,
+    /// Connecting.
+    Connect,
+    /// Binding to an own address.
+    Bind,
+    /// Listening for connections.
+    Listen,
+    /// Sending a datagram.
+    Send,
+}
+
+impl StorageAccess {
+    /// Returns `read` or `write`; looking at a name is a way of reading.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Read | Self::Traverse => "read",
+            Self::Write => "write",
+        }
+    }
+}
+
+impl fmt::Display for Operation<'_> {
+    /// Writes the subject of a denial: `storage read /workspace/x`, `network api.github.com:443`.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Storage { path, access } => {
+                write!(formatter, "storage {} {path}", access.as_str())
+            }
+            Self::StorageLink { from, to, kind } => {
+                let word = match kind {
+                    LinkKind::Hard => "link",
+                    LinkKind::Symbolic => "symlink",
+                    LinkKind::Rename => "rename",
+                };
+                write!(formatter, "storage {word} {from} -> {to}")
+            }
+            Self::HttpRequest { host, port, .. } => {
+                if host.contains(':') && !host.starts_with('[') {
+                    write!(formatter, "network [{host}]:{port}")
+                } else {
+                    write!(formatter, "network {host}:{port}")
+                }
+            }
+            Self::Lookup { name } => write!(formatter, "dns {name}"),
+            Self::Socket { action, address } => {
+                let word = match action {
+                    SocketAction::CreateTcp => "create tcp",
+                    SocketAction::CreateUdp => "create udp",
+                    SocketAction::Connect => "connect",
+                    SocketAction::Bind => "bind",
+                    SocketAction::Listen => "listen",
+                    SocketAction::Send => "send",
+                };
+                write!(formatter, "socket {word}")?;
+                address.map_or(Ok(()), |address| write!(formatter, " {address}"))
+            }
+            Self::Environment { key } => write!(formatter, "environment {key}"),
+            Self::Clock { clock } => formatter.write_str(match clock {
+                Clock::Wall => "clock wall",
+                Clock::Monotonic => "clock monotonic",
+                Clock::Wait => "clock wait",
+            }),
+            Self::Random { source } => formatter.write_str(match source {
+                RandomSource::Secure => "random secure",
+                RandomSource::Insecure => "random insecure",
+                RandomSource::Seed => "random seed",
+            }),
+        }
+    }
+}
