@@ -503,7 +503,7 @@ fn describe(schema: &mut Map<String, Value>, docs: Option<&str>) {
 fn nullable(schema: Value) -> Value {
     match schema {
         Value::Object(mut schema) if schema.contains_key("type") => {
-            let types = match schema.remove("type") {
+            let types = match schema.shift_remove("type") {
                 Some(Value::Array(types)) => types.into_iter().chain([json!("null")]).collect(),
                 Some(single) => vec![single, json!("null")],
                 None => vec![json!("null")],

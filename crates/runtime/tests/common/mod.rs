@@ -11,9 +11,11 @@ use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_compon
 use wit_parser::{ManglingAndAbi, PackageId, Resolve, WorldId};
 
 fn resolve(wit: &str, world: &str) -> (Resolve, WorldId) {
-    let mut resolve = Resolve::default();
-    // Maps are still behind a gate of the parser.
-    resolve.all_features = true;
+    // Some types are still behind a gate of the parser.
+    let mut resolve = Resolve {
+        all_features: true,
+        ..Resolve::default()
+    };
     let package: PackageId = resolve.push_str("test.wit", wit).unwrap();
     let world = resolve.select_world(&[package], Some(world)).unwrap();
     (resolve, world)
