@@ -423,7 +423,7 @@ impl Runtime {
         let store = self.home.store();
         let artifact = store
             .load(entry)
-            .map_err(|error| (error.reason().unwrap_or("internal"), chain(&error)))?;
+            .map_err(|error| (error.reason().map_or("internal", |reason| reason.as_str()), chain(&error)))?;
         let docs = entry.docs.and_then(|digest| match store.get_docs(&digest) {
             Ok(docs) => Some(docs),
             Err(error) => {

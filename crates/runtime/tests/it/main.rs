@@ -1,0 +1,27 @@
+//! Guests against the runtime: what is granted works, what is not is refused, nothing breaks.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+#[path = "../common/mod.rs"]
+mod common;
+#[path = "../common/fixture.rs"]
+mod fixture;
+
+mod resources;
+mod smoke;
+
+use common::component;
+
+/// A component with one function that returns 42.
+fn ping() -> Vec<u8> {
+    component(
+        "package test:ping; world ping { export ping: func() -> u32; }",
+        "ping",
+        r#"(module (func (export "ping") (result i32) i32.const 42))"#,
+    )
+}
