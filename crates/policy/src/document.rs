@@ -112,7 +112,7 @@ pub(crate) fn read(text: &str) -> Result<Node, PolicyError> {
         ignore_binary_tag_for_string: true,
         with_snippet: false,
     };
-    let raw: Spanned<Tagged<Raw>> =
+    let raw: RawNode =
         serde_saphyr::from_str_with_options(text, options).map_err(|error| syntax(&error))?;
     locate(raw, text)
 }
@@ -169,7 +169,7 @@ fn syntax(error: &YamlError) -> PolicyError {
 
 const TAGS: &str = "tags (!…) are not part of the policy language";
 
-fn locate(raw: Spanned<Tagged<Raw>>, text: &str) -> Result<Node, PolicyError> {
+fn locate(raw: RawNode, text: &str) -> Result<Node, PolicyError> {
     let place = place(&raw.referenced);
     let span = span(&raw.referenced, text);
     let Tagged(value, tag) = raw.value;
@@ -196,11 +196,7 @@ fn locate(raw: Spanned<Tagged<Raw>>, text: &str) -> Result<Node, PolicyError> {
     Ok(Node { place, span, value })
 }
 
-fn entry(
-    key: Spanned<Tagged<String>>,
-    value: Spanned<Tagged<Raw>>,
-    text: &str,
-) -> Result<Entry, PolicyError> {
+fn entry(key: RawKey, value: RawNode, text: &str) -> Result<Entry, PolicyError> {
     let place = place(&key.referenced);
     let Tagged(name, tag) = key.value;
     if tag.is_some() {
@@ -214,14 +210,17 @@ fn entry(
     })
 }
 
+type RawNode = Spanned<Tagged<Raw>>;
+type RawKey = Spanned<Tagged<String>>;
+
 /// A node as the deserializer hands it over. Depth is bounded by the budget, so recursion is safe.
 enum Raw {
     Null,
     Text(String),
     /// An unquoted scalar that YAML takes for a number or a boolean; its text is in the source.
     Typed,
-    List(Vec<Spanned<Tagged<Raw>>>),
-    Map(Vec<(Spanned<Tagged<String>>, Spanned<Tagged<Raw>>)>),
+    List(Vec<RawNode>),
+    Map(Vec<(RawKey, RawNode)>),
 }
 
 impl<'de> Deserialize<'de> for Raw {

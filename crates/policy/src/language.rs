@@ -14,14 +14,14 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::document;
-use crate::error::{Located, Place, PolicyError, Warning};
+use crate::error::{Located, PolicyError, Warning};
 use crate::mode::{ClockMode, RandomMode};
 use crate::pattern::StorageUri;
 use crate::quantity::{CpuShare, Rate};
 
 pub(crate) use decode::environment_key;
 pub(crate) use fields::nearest;
-pub(crate) use network::{Header, HeaderPart, NetworkRule, Scheme, TcpTarget};
+pub(crate) use network::{Header, HeaderPart, NetworkRule};
 
 /// A policy file.
 #[derive(Debug, Clone, PartialEq)]
@@ -198,12 +198,15 @@ pub(crate) fn check_conflicts(document: &Document) -> Result<(), PolicyError> {
     conflict::check(document)
 }
 
+/// Renders a storage entry as the lines of a YAML mapping.
+pub(crate) fn storage_lines(rule: &StorageRule) -> Vec<String> {
+    print::storage(rule)
+}
+
 /// Renders a scalar as YAML text in double quotes.
 pub(crate) fn quoted(text: &str) -> String {
     print::quoted(text)
 }
-
-pub(crate) const START: Place = Place::START;
 
 #[cfg(test)]
 mod tests;

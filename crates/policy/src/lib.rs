@@ -38,7 +38,7 @@
 
 mod denial;
 mod document;
-//EDIT mod edit;
+mod edit;
 mod environment;
 mod error;
 mod grant;
@@ -56,7 +56,7 @@ mod reason;
 mod storage;
 
 pub use denial::{Denial, Explanation, Origin, Permit, Permitted, Remedy, RuleRef};
-//EDIT pub use edit::{EditError, Edited, Permission, PolicyEdit, edit};
+pub use edit::{EditError, Edited, Permission, PolicyEdit, edit};
 pub use environment::EnvironmentValue;
 pub use error::{PolicyError, PolicyErrorKind, Warning};
 pub use grant::{Admission, Grant, Reach};

@@ -1,0 +1,338 @@
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use super::*;
+
+fn grant(permission: Permission) -> PolicyEdit {
+    PolicyEdit::Grant(permission)
+}
+
+fn read(uri: &str) -> Permission {
+    Permission::Read(uri.to_owned())
+}
+
+fn write(uri: &str) -> Permission {
+    Permission::Write(uri.to_owned())
+}
+
+fn network(host: &str) -> Permission {
+    Permission::Network(host.to_owned())
+}
+
+fn environment(key: &str) -> Permission {
+    Permission::Environment(key.to_owned())
+}
+
+fn limit(key: &str, value: &str) -> PolicyEdit {
+    PolicyEdit::Limit {
+        key: key.to_owned(),
+        value: value.to_owned(),
+    }
+}
+
+fn check(before: &str, change: &PolicyEdit, after: &str) {
+    let edited = edit(before, change).unwrap();
+    assert_eq!(edited.text, after);
+    assert_eq!(edited.changed, before != after);
+}
+
+/// A file as a person keeps it, with comments in every place.
+const HAND: &str = r#"# Policy of the search tool
+# kept by hand
+
+version: "1.0"   # the only one
+description: "Search"
+
+permissions:
+
+  # what it may see
+  storage:
+    allow:   # one by one
+    # the notes
+    - uri: 'fs://workspace/notes/**'   # all of them
+      access: ['read']   # never write
+      # end of notes
+
+    - access:
+        # in this order
+        - write
+      uri: fs://workspace/out.txt
+  # -- network --
+  network:
+    allow: [ { host: a.example } ]
+  resources:
+    limits: { memory: "256Mi", time: 30s }   # enough
+# end
+"#;
+
+#[test]
+fn comments_and_layout_stay() {
+    check(
+        HAND,
+        &grant(read("fs://workspace/x")),
+        &HAND.replace(
+            "      uri: fs://workspace/out.txt\n",
+            "      uri: fs://workspace/out.txt\n    - uri: \"fs://workspace/x\"\n      access: [\"read\"]\n",
+        ),
+    );
+    check(
+        HAND,
+        &grant(write("fs://workspace/notes/**")),
+        &HAND.replace("['read']", "['read', 'write']"),
+    );
+    check(
+        HAND,
+        &grant(read("fs://workspace/out.txt")),
+        &HAND.replace("        - write\n", "        - write\n        - read\n"),
+    );
+    check(
+        HAND,
+        &PolicyEdit::Revoke(read("fs://workspace/notes/**")),
+        &HAND.replace(
+            "    - uri: 'fs://workspace/notes/**'   # all of them\n      access: ['read']   # never write\n",
+            "",
+        ),
+    );
+    check(
+        HAND,
+        &limit("memory", "1Gi"),
+        &HAND.replace("\"256Mi\"", "\"1Gi\""),
+    );
+    check(HAND, &limit("time", "60s"), &HAND.replace("30s", "\"60s\""));
+    check(
+        HAND,
+        &limit("concurrency", "4"),
+        &HAND.replace("time: 30s }", "time: 30s, concurrency: 4 }"),
+    );
+    check(
+        HAND,
+        &grant(environment("REGION")),
+        &HAND.replace(
+            "   # enough\n",
+            "   # enough\n  environment:\n    allow:\n      - key: \"REGION\"\n",
+        ),
+    );
+    check(
+        HAND,
+        &PolicyEdit::Block(network("b.example")),
+        &HAND.replace(
+            "[ { host: a.example } ]\n",
+            "[ { host: a.example } ]\n    deny:\n      - host: \"b.example\"\n",
+        ),
+    );
+}
+
+#[test]
+fn flow_lists_are_left_to_the_person() {
+    for change in [
+        grant(network("b.example")),
+        PolicyEdit::Revoke(network("a.example")),
+    ] {
+        let error = edit(HAND, &change).unwrap_err();
+        assert!(
+            matches!(error, EditError::ByHand { line: 23, .. }),
+            "{error}"
+        );
+    }
+    for text in [
+        "{version: \"1.0\"}\n",
+        "{\"version\": \"1.0\", \"permissions\": {\"storage\": {\"allow\": []}}}",
+    ] {
+        let error = edit(text, &grant(read("fs://w/a"))).unwrap_err();
+        assert!(matches!(error, EditError::ByHand { .. }), "{text}: {error}");
+    }
+}
+
+#[test]
+fn a_file_without_content_is_started() {
+    let rule = "version: \"1.0\"\npermissions:\n  storage:\n    allow:\n      - uri: \"fs://w/**\"\n        access: [\"write\"]\n";
+    check("", &grant(write("fs://w/**")), rule);
+    check(
+        "# mine",
+        &grant(write("fs://w/**")),
+        &format!("# mine\n{rule}"),
+    );
+    check(
+        "# mine\n---\n",
+        &grant(write("fs://w/**")),
+        &format!("# mine\n---\n{rule}"),
+    );
+    check(
+        "",
+        &limit("cpu-time", "500ms"),
+        "version: \"1.0\"\npermissions:\n  resources:\n    limits:\n      cpu-time: \"500ms\"\n",
+    );
+    assert!(edit("~\n", &grant(write("fs://w/**"))).is_err());
+}
+
+#[test]
+fn missing_and_empty_sections_are_filled() {
+    let filled = "version: \"1.0\"\npermissions:\n  environment:\n    allow:\n      - key: \"A\"\n";
+    for text in [
+        "version: \"1.0\"\n",
+        "version: \"1.0\"",
+        "version: \"1.0\"\npermissions:\n",
+        "version: \"1.0\"\npermissions: {}\n",
+        "version: \"1.0\"\npermissions: ~\n",
+        "version: \"1.0\"\npermissions: null\n",
+        "version: \"1.0\"\npermissions:\n  environment:\n",
+        "version: \"1.0\"\npermissions:\n  environment: {}\n",
+        "version: \"1.0\"\npermissions:\n  environment:\n    allow:\n",
+        "version: \"1.0\"\npermissions:\n  environment:\n    allow: []\n",
+        "version: \"1.0\"\npermissions:\n  environment:\n    allow: [ ]\n",
+    ] {
+        check(text, &grant(environment("A")), filled);
+    }
+    check(
+        "version: \"1.0\"\npermissions:   # mine\n    environment:\n        allow: []   # none yet\n...\n",
+        &grant(environment("A")),
+        "version: \"1.0\"\npermissions:   # mine\n    environment:\n        allow:   # none yet\n            - key: \"A\"\n...\n",
+    );
+}
+
+#[test]
+fn other_line_endings_stay() {
+    check(
+        "version: \"1.0\"\r\npermissions:\r\n  environment:\r\n    allow:\r\n    - key: A\r\n",
+        &grant(environment("B")),
+        "version: \"1.0\"\r\npermissions:\r\n  environment:\r\n    allow:\r\n    - key: A\r\n    - key: \"B\"\r\n",
+    );
+}
+
+#[test]
+fn a_block_text_at_the_end_is_no_hindrance() {
+    check(
+        "permissions:\nversion: \"1.0\"\ndescription: |\n  two\n  lines\n",
+        &grant(environment("B")),
+        "permissions:\n  environment:\n    allow:\n      - key: \"B\"\nversion: \"1.0\"\ndescription: |\n  two\n  lines\n",
+    );
+    check(
+        "version: \"1.0\"\ndescription: |\n  two\n  lines\n",
+        &grant(environment("B")),
+        "version: \"1.0\"\ndescription: |\n  two\n  lines\npermissions:\n  environment:\n    allow:\n      - key: \"B\"\n",
+    );
+}
+
+#[test]
+fn the_last_entry_leaves_an_empty_list() {
+    let text = "version: \"1.0\"\npermissions:\n  environment:\n    allow:   # keys\n      # region\n      - key: A\n    deny:\n      - key: B\n";
+    check(
+        text,
+        &PolicyEdit::Revoke(environment("A")),
+        "version: \"1.0\"\npermissions:\n  environment:\n    allow: []   # keys\n      # region\n    deny:\n      - key: B\n",
+    );
+}
+
+#[test]
+fn what_is_there_already_changes_nothing() {
+    for change in [
+        grant(read("fs://workspace/notes/a.txt")),
+        grant(read("fs://workspace/notes/**")),
+        grant(network("a.example")),
+        grant(network("A.example:443")),
+        limit("memory", "268435456"),
+        PolicyEdit::Revoke(environment("A")),
+        PolicyEdit::Revoke(read("fs://workspace/out.txt")),
+    ] {
+        let edited = edit(HAND, &change).unwrap();
+        assert!(!edited.changed && edited.text == HAND, "{change:?}");
+        assert!(!edited.rule.is_empty());
+    }
+}
+
+#[test]
+fn other_rules_that_decide_are_named() {
+    let error = edit(HAND, &PolicyEdit::Revoke(read("fs://workspace/notes/a"))).unwrap_err();
+    assert!(
+        matches!(error, EditError::StillGranted { line: 13, .. }),
+        "{error}"
+    );
+    let blocked = "version: \"1.0\"\npermissions:\n  environment:\n    deny:\n      - key: A\n  network:\n    deny:\n      - host: \"*.a.example\"\n";
+    assert!(matches!(
+        edit(blocked, &grant(environment("A"))),
+        Err(EditError::Blocked { line: 5, .. })
+    ));
+    assert!(matches!(
+        edit(blocked, &grant(network("x.a.example"))),
+        Err(EditError::Blocked { line: 8, .. })
+    ));
+}
+
+#[test]
+fn what_is_not_enforced_is_not_written() {
+    for change in [
+        PolicyEdit::Block(read("fs://w/a")),
+        PolicyEdit::Block(write("fs://w/**")),
+        grant(network("a.example:8080")),
+        grant(network("[::1]:80")),
+        limit("rate", "600/m"),
+    ] {
+        let error = edit("", &change).unwrap_err();
+        assert!(matches!(error, EditError::NotEnforced(_)), "{error}");
+        assert!(error.to_string().contains("not enforced yet"));
+    }
+    assert!(matches!(
+        edit("", &grant(read("fs://w/*.txt"))),
+        Err(EditError::Policy(_))
+    ));
+}
+
+#[test]
+fn what_means_nothing_is_refused() {
+    for change in [
+        grant(read("/etc/passwd")),
+        grant(write("fs:///proc/**")),
+        grant(network("https://a.example")),
+        grant(network("*")),
+        grant(environment("AWS_*")),
+        grant(environment("")),
+        limit("memory", "lots"),
+        limit("memory", "1Gi }\n  evil: 1"),
+        limit("memroy", "1Gi"),
+        limit("time", "-1"),
+    ] {
+        let error = edit("", &change).unwrap_err();
+        assert!(
+            matches!(error, EditError::Refused { .. }),
+            "{change:?}: {error}"
+        );
+    }
+    assert_eq!(
+        edit("", &limit("memroy", "1Gi")).unwrap_err().hint(),
+        Some("did you mean \"memory\"?")
+    );
+    assert!(matches!(
+        edit("version: \"2.0\"\n", &limit("memory", "1Gi")),
+        Err(EditError::Policy(_))
+    ));
+    let clash = "version: \"1.0\"\npermissions:\n  storage:\n    allow:\n      - uri: fs://srv/a\n        access: [read]\n";
+    assert!(matches!(
+        edit(clash, &grant(read("fs:///srv/data/**"))),
+        Err(EditError::Refused { .. })
+    ));
+}
+
+#[test]
+fn text_cannot_be_smuggled_into_the_file() {
+    for uri in [
+        "fs://w/a\"]\n  evil: 1",
+        "fs://w/\" # x",
+        "fs://w/a: b",
+        "fs://w/#",
+        "fs://w/'",
+    ] {
+        match edit(HAND, &grant(read(uri))) {
+            Ok(edited) => {
+                let policy = Policy::parse(&edited.text).unwrap();
+                assert_eq!(
+                    policy.document().permissions.storage.allow.len(),
+                    3,
+                    "{uri:?}"
+                );
+            }
+            Err(error) => assert!(
+                matches!(error, EditError::Refused { .. }),
+                "{uri:?}: {error}"
+            ),
+        }
+    }
+}
