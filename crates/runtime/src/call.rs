@@ -248,8 +248,12 @@ impl Call {
                 .cloned()
                 .ok_or_else(|| Failure::internal("the engine has stopped"))?,
         };
+        let realm = self
+            .machine
+            .realm(self.installed.plan.kind())
+            .map_err(|error| Failure::internal(&chain(&error)))?;
         let mut store = crate::enforce::store(
-            &self.machine.engine,
+            &realm.engine,
             &self.installed.grant,
             &surroundings,
             observed,
@@ -532,3 +536,6 @@ pub(crate) fn new_id() -> Result<String, getrandom::Error> {
 pub(crate) fn seeded(mode: RandomMode) -> bool {
     matches!(mode, RandomMode::Seed(_))
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 use crate::cache::NativeCache;
 use crate::compile::Compiler;
 use crate::enforce::Guest;
-use crate::engine::Machine;
+use crate::engine::{EngineError, Kind, Machine, Realm};
 use crate::inspect::InspectedComponent;
 use casemate_artifact::ContentStore;
 use casemate_policy::{ComponentName, Digest, Grant};
@@ -27,6 +27,21 @@ impl PrepareError {
             what: what.into(),
             detail: chain(cause),
         }
+    }
+}
+
+impl From<EngineError> for PrepareError {
+    fn from(error: EngineError) -> Self {
+        Self::new("the engine does not start", &error)
+    }
+}
+
+/// The engine that runs a component.
+pub(crate) fn kind_of(inspected: &InspectedComponent) -> Kind {
+    if inspected.needs_concurrency() {
+        Kind::Concurrent
+    } else {
+        Kind::Ordinary
     }
 }
 
@@ -69,6 +84,11 @@ impl Plan {
         &self.inspected
     }
 
+    /// The engine that runs it.
+    pub(crate) fn kind(&self) -> Kind {
+        kind_of(&self.inspected)
+    }
+
     /// The plan, if it was prepared before.
     pub(crate) fn ready(&self) -> Option<Result<Arc<Prepared>, PrepareError>> {
         self.prepared
@@ -104,14 +124,15 @@ impl Plan {
         compiler: &dyn Compiler,
     ) -> Result<Prepared, PrepareError> {
         let digest = self.inspected.digest();
-        let component = native(machine, cache, digest, || {
+        let realm = machine.realm(self.kind())?;
+        let component = native(&realm, cache, digest, || {
             let artifact = self
                 .store
                 .get(digest)
                 .map_err(|error| PrepareError::new("the component cannot be read", &error))?;
-            compile(machine, cache, compiler, digest, artifact.bytes())
+            compile(&realm, cache, compiler, digest, artifact.bytes())
         })?;
-        let plan = machine
+        let plan = realm
             .linker
             .instantiate_pre(&component)
             .map_err(|error| PrepareError::new("the component cannot be linked", error.as_ref()))?;
@@ -146,13 +167,13 @@ fn find(
 
 /// The component from the cache, or from `compile`.
 fn native(
-    machine: &Machine,
+    realm: &Realm,
     cache: &NativeCache,
     digest: &Digest,
     compile: impl FnOnce() -> Result<Component, PrepareError>,
 ) -> Result<Component, PrepareError> {
-    if let Some(authentic) = cache.get(&machine.engine, digest) {
-        match crate::native::load(&machine.engine, &authentic) {
+    if let Some(authentic) = cache.get(&realm.engine, digest) {
+        match crate::native::load(&realm.engine, &authentic) {
             Ok(component) => return Ok(component),
             Err(error) => tracing::warn!(%digest, %error, "compiled component does not load"),
         }
@@ -166,7 +187,7 @@ fn native(
 ///
 /// Fails with the compiler's reason. A cache that cannot be written is a warning.
 pub(crate) fn compile(
-    machine: &Machine,
+    realm: &Realm,
     cache: &NativeCache,
     compiler: &dyn Compiler,
     digest: &Digest,
@@ -174,9 +195,9 @@ pub(crate) fn compile(
 ) -> Result<Component, PrepareError> {
     let failed = "the component does not compile";
     let code = compiler
-        .compile(&machine.engine, bytes)
+        .compile(&realm.engine, bytes)
         .map_err(|error| PrepareError::new(failed, &error))?;
-    let (authentic, written) = cache.put(&machine.engine, digest, &code);
+    let (authentic, written) = cache.put(&realm.engine, digest, &code);
     if let Err(error) = written {
         tracing::warn!(error = chain(&error), "compiled component is not kept");
     }
@@ -184,7 +205,7 @@ pub(crate) fn compile(
         what: failed.to_owned(),
         detail: "no authentication code could be made".to_owned(),
     })?;
-    crate::native::load(&machine.engine, &authentic)
+    crate::native::load(&realm.engine, &authentic)
         .map_err(|error| PrepareError::new(failed, error.as_ref()))
 }
 

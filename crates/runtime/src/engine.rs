@@ -1,7 +1,7 @@
 //! The one engine: its configuration, its clock tick and the threads that guests run on.
 
 use std::num::NonZeroUsize;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -12,10 +12,12 @@ use wasmtime::{
 };
 
 use crate::enforce::Guest;
-use crate::inspect::ENGINE_FEATURES;
+use crate::inspect::{CONCURRENCY_FEATURES, ENGINE_FEATURES};
 
 /// Calls that may run at once in one process, over all components.
 pub(crate) const MAX_CALLS: u32 = 64;
+/// Calls that may run at once in components with async exports.
+const MAX_CONCURRENT_KIND_CALLS: u32 = 8;
 /// Distance between two checks of a running guest.
 pub(crate) const TICK: Duration = Duration::from_millis(10);
 /// Threads for guests that did not finish in their first slice.
@@ -30,28 +32,36 @@ const MAX_MEMORY: usize = 4 << 30;
 #[error("cannot start the WebAssembly engine")]
 pub struct EngineError(#[source] wasmtime::Error);
 
-/// The configuration of every engine: what is compiled under one can be loaded by another.
-fn config(parallel_compilation: bool) -> Config {
+fn config(kind: Kind, parallel_compilation: bool) -> Config {
+    let features = match kind {
+        Kind::Ordinary => ENGINE_FEATURES,
+        Kind::Concurrent => ENGINE_FEATURES.union(CONCURRENCY_FEATURES),
+    };
     let mut config = Config::new();
     config
         .epoch_interruption(true)
         .async_stack_zeroing(true)
         .wasm_backtrace_details(WasmBacktraceDetails::Disable)
         .wasm_backtrace_max_frames(NonZeroUsize::new(8))
-        .wasm_features(WasmFeatures::all() - ENGINE_FEATURES, false)
-        .wasm_features(ENGINE_FEATURES, true)
-        .concurrency_support(false)
+        .wasm_features(WasmFeatures::all() - features, false)
+        .wasm_features(features - WasmFeatures::GC_TYPES, true)
+        .gc_support(false)
+        .concurrency_support(kind == Kind::Concurrent)
         .parallel_compilation(parallel_compilation);
     config
 }
 
-fn pool() -> PoolingAllocationConfig {
+fn pool(kind: Kind) -> PoolingAllocationConfig {
+    let calls = match kind {
+        Kind::Ordinary => MAX_CALLS,
+        Kind::Concurrent => MAX_CONCURRENT_KIND_CALLS,
+    };
     let mut pool = PoolingAllocationConfig::default();
-    pool.total_component_instances(MAX_CALLS)
-        .total_core_instances(MAX_CALLS * 32)
-        .total_memories(MAX_CALLS * 8)
-        .total_tables(MAX_CALLS * 32)
-        .total_stacks(MAX_CALLS)
+    pool.total_component_instances(calls)
+        .total_core_instances(calls * 32)
+        .total_memories((calls * 8).max(64))
+        .total_tables((calls * 32).max(128))
+        .total_stacks(calls)
         .max_core_instances_per_component(256)
         .max_memories_per_component(64)
         .max_tables_per_component(128)
@@ -67,12 +77,57 @@ fn pool() -> PoolingAllocationConfig {
     pool
 }
 
-/// Engine, linker, tick and guest threads of a process.
-pub(crate) struct Machine {
+/// Which of the two engines runs a component.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Everything that exports ordinary functions only.
+    Ordinary,
+    /// Components that export async functions beside ordinary ones. Wasmtime's support for them
+    /// is younger, so nothing else is exposed to it.
+    Concurrent,
+}
+
+/// An engine and what is linked for its guests.
+pub(crate) struct Realm {
     pub(crate) engine: Engine,
     pub(crate) linker: Linker<Guest>,
+}
+
+impl Realm {
+    fn start(kind: Kind, parallel_compilation: bool) -> Result<Self, EngineError> {
+        let mut config = config(kind, parallel_compilation);
+        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(kind)));
+        let engine = Engine::new(&config).map_err(EngineError)?;
+        let mut linker = Linker::new(&engine);
+        crate::wasi::link(&mut linker).map_err(EngineError)?;
+        Ok(Self { engine, linker })
+    }
+}
+
+/// Engines, tick and guest threads of a process.
+pub(crate) struct Machine {
+    ordinary: Realm,
+    concurrent: Mutex<Option<Arc<Realm>>>,
+    parallel_compilation: bool,
     guests: Option<tokio::runtime::Runtime>,
     ticker: Ticker,
+}
+
+/// A realm of a machine, borrowed or shared.
+pub(crate) enum RealmRef<'m> {
+    Ordinary(&'m Realm),
+    Concurrent(Arc<Realm>),
+}
+
+impl std::ops::Deref for RealmRef<'_> {
+    type Target = Realm;
+
+    fn deref(&self) -> &Realm {
+        match self {
+            Self::Ordinary(realm) => realm,
+            Self::Concurrent(realm) => realm,
+        }
+    }
 }
 
 impl Machine {
@@ -82,11 +137,7 @@ impl Machine {
     ///
     /// Fails when the operating system gives no address space or threads.
     pub(crate) fn start(parallel_compilation: bool) -> Result<Arc<Self>, EngineError> {
-        let mut config = config(parallel_compilation);
-        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool()));
-        let engine = Engine::new(&config).map_err(EngineError)?;
-        let mut linker = Linker::new(&engine);
-        crate::wasi::link(&mut linker).map_err(EngineError)?;
+        let ordinary = Realm::start(Kind::Ordinary, parallel_compilation)?;
         let guests = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(GUEST_THREADS)
             .max_blocking_threads(IO_THREADS)
@@ -94,13 +145,39 @@ impl Machine {
             .enable_time()
             .build()
             .map_err(|error| EngineError(error.into()))?;
-        let ticker = Ticker::start(engine.clone()).map_err(|error| EngineError(error.into()))?;
+        let ticker =
+            Ticker::start(ordinary.engine.clone()).map_err(|error| EngineError(error.into()))?;
         Ok(Arc::new(Self {
-            engine,
-            linker,
+            ordinary,
+            concurrent: Mutex::new(None),
+            parallel_compilation,
             guests: Some(guests),
             ticker,
         }))
+    }
+
+    /// The engine that runs a component; the one for async exports starts on first use.
+    ///
+    /// # Errors
+    ///
+    /// Fails when that start fails.
+    pub(crate) fn realm(&self, kind: Kind) -> Result<RealmRef<'_>, EngineError> {
+        match kind {
+            Kind::Ordinary => Ok(RealmRef::Ordinary(&self.ordinary)),
+            Kind::Concurrent => {
+                let mut concurrent = self
+                    .concurrent
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner);
+                if let Some(realm) = &*concurrent {
+                    return Ok(RealmRef::Concurrent(Arc::clone(realm)));
+                }
+                let realm = Arc::new(Realm::start(kind, self.parallel_compilation)?);
+                self.ticker.add(realm.engine.clone());
+                *concurrent = Some(Arc::clone(&realm));
+                Ok(RealmRef::Concurrent(realm))
+            }
+        }
     }
 
     /// Where guests run that did not finish in their first slice.
@@ -134,6 +211,7 @@ struct Ticker {
 }
 
 struct TickerShared {
+    engines: Mutex<Vec<Engine>>,
     running: AtomicUsize,
     asleep: AtomicBool,
     stop: AtomicBool,
@@ -153,6 +231,7 @@ impl Drop for Running {
 impl Ticker {
     fn start(engine: Engine) -> std::io::Result<Self> {
         let shared = Arc::new(TickerShared {
+            engines: Mutex::new(vec![engine]),
             running: AtomicUsize::new(0),
             asleep: AtomicBool::new(false),
             stop: AtomicBool::new(false),
@@ -161,12 +240,20 @@ impl Ticker {
             .name("casemate-tick".to_owned())
             .spawn({
                 let shared = Arc::clone(&shared);
-                move || shared.run(&engine)
+                move || shared.run()
             })?;
         Ok(Self {
             shared,
             thread: Some(thread),
         })
+    }
+
+    fn add(&self, engine: Engine) {
+        self.shared
+            .engines
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(engine);
     }
 
     fn enter(&self) -> Running {
@@ -185,11 +272,13 @@ impl Ticker {
 }
 
 impl TickerShared {
-    fn run(&self, engine: &Engine) {
+    fn run(&self) {
         let mut idle = 0;
         while !self.stop.load(Ordering::SeqCst) {
             std::thread::sleep(TICK);
-            engine.increment_epoch();
+            for engine in &*self.engines.lock().unwrap_or_else(PoisonError::into_inner) {
+                engine.increment_epoch();
+            }
             if self.running.load(Ordering::SeqCst) > 0 {
                 idle = 0;
                 continue;

@@ -1,6 +1,6 @@
 //! Installing, removing, and changing what is granted: the operator's side, never a model's.
 
-use crate::component::{PrepareError, chain, compile};
+use crate::component::{PrepareError, chain, compile, kind_of};
 use crate::engine::EngineError;
 use crate::inspect::{Capability, InspectError, InspectedComponent, IntakeLimits, inspect};
 use crate::names::{NameCollision, tool_names, tools_hash};
@@ -287,9 +287,10 @@ impl Runtime {
         }
         let machine = self.shared.machine()?;
         let digest = *plan.artifact.digest();
-        if self.shared.cache.get(&machine.engine, &digest).is_none() {
+        let realm = machine.realm(kind_of(&plan.inspected))?;
+        if self.shared.cache.get(&realm.engine, &digest).is_none() {
             compile(
-                &machine,
+                &realm,
                 &self.shared.cache,
                 &*self.shared.compiler,
                 &digest,

@@ -14,6 +14,12 @@ pub const ENGINE_FEATURES: WasmFeatures = WasmFeatures::WASM2
     .union(WasmFeatures::CM_MAP)
     .union(WasmFeatures::CM_FIXED_LENGTH_LISTS);
 
+/// The proposals that only the engine for components with async exports takes.
+///
+/// Their async functions are not tools, but the ordinary functions beside them are.
+pub const CONCURRENCY_FEATURES: WasmFeatures =
+    WasmFeatures::CM_ASYNC.union(WasmFeatures::CM_ERROR_CONTEXT);
+
 /// Validates everything but the bodies of functions, and ends with the types.
 pub(super) fn validate(
     bytes: &[u8],
@@ -62,7 +68,7 @@ pub(super) fn needed(bytes: &[u8]) -> Result<WasmFeatures, InspectError> {
 
 /// Names of proposals, for people.
 pub(super) fn names(features: WasmFeatures) -> Vec<String> {
-    if features == WasmFeatures::all() - ENGINE_FEATURES {
+    if features == WasmFeatures::all() - ENGINE_FEATURES - CONCURRENCY_FEATURES {
         // Two at once, and nothing else gets further.
         return vec!["several proposals".to_owned()];
     }

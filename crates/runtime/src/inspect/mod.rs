@@ -19,7 +19,7 @@ use wasmparser::component_types::{ComponentEntityType, ComponentFuncTypeId};
 use wasmparser::names::{ComponentName, ComponentNameKind};
 
 pub use self::error::InspectError;
-pub use self::features::ENGINE_FEATURES;
+pub use self::features::{CONCURRENCY_FEATURES, ENGINE_FEATURES};
 pub use self::imports::{Capability, Import, is_provided, provided_interfaces};
 pub use self::intake::IntakeLimits;
 
@@ -41,6 +41,7 @@ pub struct InspectedComponent {
     code: CodeStats,
     docs: Option<String>,
     missing_features: Vec<String>,
+    needs_concurrency: bool,
     warnings: Vec<String>,
 }
 
@@ -196,6 +197,13 @@ impl InspectedComponent {
         &self.missing_features
     }
 
+    /// Whether it declares async functions, streams or futures, whose ordinary neighbours run in
+    /// an engine that knows them.
+    #[must_use]
+    pub fn needs_concurrency(&self) -> bool {
+        self.needs_concurrency
+    }
+
     /// What the person should know and what stops nothing.
     #[must_use]
     pub fn warnings(&self) -> &[String] {
@@ -222,7 +230,9 @@ pub fn inspect(
     let intake = intake::scan(bytes, limits)?;
     let types = features::validate(bytes, WasmFeatures::all())
         .map_err(|error| InspectError::malformed(&error))?;
-    let missing_features = features::names(features::needed(bytes)?);
+    let needed = features::needed(bytes)?;
+    let needs_concurrency = needed.intersects(CONCURRENCY_FEATURES);
+    let missing_features = features::names(needed - CONCURRENCY_FEATURES);
     let types = types.as_ref();
 
     let docs = Docs::read(author_wit, &intake.package_docs);
@@ -289,6 +299,7 @@ pub fn inspect(
         code: intake.code,
         docs: docs.interface(None).map(str::to_owned),
         missing_features,
+        needs_concurrency,
         warnings,
     })
 }

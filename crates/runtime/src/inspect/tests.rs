@@ -435,7 +435,8 @@ fn s015_names_the_proposal_that_is_missing() {
     let found = look(&hollow_async(asynchronous));
     assert_eq!(wit_names(&found), ["g"]);
     assert_eq!(refused_tools(&found), ["f is an async function"]);
-    assert_eq!(found.missing_features(), ["component-model-async"]);
+    assert_eq!(found.missing_features(), [""; 0]);
+    assert!(found.needs_concurrency());
 }
 
 /// A component whose async functions are lifted with a callback.

@@ -16,9 +16,6 @@ mod act;
 mod stream;
 mod walk;
 
-#[cfg(test)]
-mod tests;
-
 use crate::enforce::Trail;
 use crate::wasi::bindings::filesystem::types::ErrorCode;
 use casemate_policy::{Grant, Mount, Operation, RootName, StorageAccess, VirtualPath};

@@ -9,6 +9,10 @@ use wasmtime_wasi_io::streams::{DynInputStream, DynOutputStream};
 /// A terminal resource; none is ever made, since a guest is never given a terminal.
 pub enum Terminal {}
 
+/// Exit status at which the host function panics, in the tests of this crate only.
+#[cfg(test)]
+pub(crate) const HOST_PANIC: u8 = 213;
+
 impl cli::environment::Host for Guest {
     fn get_environment(&mut self) -> wasmtime::Result<Vec<(String, String)>> {
         let grant = self.grant();
@@ -49,6 +53,8 @@ impl cli::exit::Host for Guest {
     }
 
     fn exit_with_code(&mut self, status_code: u8) -> wasmtime::Result<()> {
+        #[cfg(test)]
+        assert_ne!(status_code, HOST_PANIC, "a defect for the tests");
         Err(GuestExit(status_code).into())
     }
 }

@@ -40,6 +40,28 @@ pub fn component(wit: &str, world: &str, core_wat: &str) -> Vec<u8> {
     encode(&mut module, &resolve, world)
 }
 
+/// The WASI 0.2.12 packages, in an order in which each finds what it uses.
+const WASI: [(&str, &str); 6] = [
+    ("io.wit", include_str!("../../wit/deps/io.wit")),
+    ("clocks.wit", include_str!("../../wit/deps/clocks.wit")),
+    ("random.wit", include_str!("../../wit/deps/random.wit")),
+    ("filesystem.wit", include_str!("../../wit/deps/filesystem.wit")),
+    ("sockets.wit", include_str!("../../wit/deps/sockets.wit")),
+    ("cli.wit", include_str!("../../wit/deps/cli.wit")),
+];
+
+/// A component whose WIT may import any interface of WASI 0.2.12 (`wasi:cli/stdout@0.2.12`).
+pub fn wasi_component(wit: &str, world: &str, core_wat: &str) -> Vec<u8> {
+    let mut resolve = Resolve::default();
+    for (name, text) in WASI {
+        resolve.push_str(name, text).unwrap();
+    }
+    let package = resolve.push_str("test.wit", wit).unwrap();
+    let world = resolve.select_world(&[package], Some(world)).unwrap();
+    let mut module = wat::parse_str(core_wat).unwrap();
+    encode(&mut module, &resolve, world)
+}
+
 /// A component of `world` whose every function traps: enough for everything short of a call.
 pub fn hollow(wit: &str, world: &str) -> Vec<u8> {
     let (resolve, world) = resolve(wit, world);

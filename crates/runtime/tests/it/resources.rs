@@ -1,6 +1,6 @@
 //! CPU, memory and host resources (cases S013, S014, S021–S036, S038, S044, S235).
 
-use crate::common::component;
+use crate::common::{component, wasi_component};
 use crate::fixture::{Fixture, reason, result};
 use casemate_runtime::Outcome;
 use serde_json::{Value, json};
@@ -299,26 +299,19 @@ fn s028_a_bulk_operation_holds_up_others_only_as_long_as_its_memory_is_large() {
 }
 
 fn with_clock(body: &str, locals: &str) -> Vec<u8> {
-    component(
-        "package wasi:clocks@0.2.6 { interface monotonic-clock {
-            use wasi:io/poll@0.2.6.{pollable};
-            now: func() -> u64;
-            subscribe-duration: func(when: u64) -> pollable; } }
-         package wasi:io@0.2.6 { interface poll {
-            resource pollable { block: func(); ready: func() -> bool; }
-            poll: func(in: list<borrow<pollable>>) -> list<u32>; } }
-         package test:evil { world evil {
-            import wasi:io/poll@0.2.6;
-            import wasi:clocks/monotonic-clock@0.2.6;
-            export run: func() -> u32; } }",
-        "test:evil/evil",
+    wasi_component(
+        "package test:evil; world evil {
+            import wasi:io/poll@0.2.12;
+            import wasi:clocks/monotonic-clock@0.2.12;
+            export run: func() -> u32; }",
+        "evil",
         &format!(
             r#"(module
-            (import "wasi:clocks/monotonic-clock@0.2.6" "subscribe-duration" (func $sleep (param i64) (result i32)))
-            (import "wasi:clocks/monotonic-clock@0.2.6" "now" (func $now (result i64)))
-            (import "wasi:io/poll@0.2.6" "[method]pollable.block" (func $block (param i32)))
-            (import "wasi:io/poll@0.2.6" "[method]pollable.ready" (func $ready (param i32) (result i32)))
-            (import "wasi:io/poll@0.2.6" "poll" (func $poll (param i32 i32 i32)))
+            (import "wasi:clocks/monotonic-clock@0.2.12" "subscribe-duration" (func $sleep (param i64) (result i32)))
+            (import "wasi:clocks/monotonic-clock@0.2.12" "now" (func $now (result i64)))
+            (import "wasi:io/poll@0.2.12" "[method]pollable.block" (func $block (param i32)))
+            (import "wasi:io/poll@0.2.12" "[method]pollable.ready" (func $ready (param i32) (result i32)))
+            (import "wasi:io/poll@0.2.12" "poll" (func $poll (param i32 i32 i32)))
             (memory (export "memory") 80)
             (global $next (mut i32) (i32.const 2097152))
             (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
@@ -376,13 +369,12 @@ fn s031_handles_have_a_bound() {
 }
 
 fn with_random(body: &str) -> Vec<u8> {
-    component(
-        "package wasi:random@0.2.6 { interface random { get-random-bytes: func(len: u64) -> list<u8>; } }
-         package test:evil { world evil { import wasi:random/random@0.2.6; export run: func() -> u32; } }",
-        "test:evil/evil",
+    wasi_component(
+        "package test:evil; world evil { import wasi:random/random@0.2.12; export run: func() -> u32; }",
+        "evil",
         &format!(
             r#"(module
-            (import "wasi:random/random@0.2.6" "get-random-bytes" (func $random (param i64 i32)))
+            (import "wasi:random/random@0.2.12" "get-random-bytes" (func $random (param i64 i32)))
             (memory (export "memory") 32)
             (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) i32.const 4096)
             (func (export "run") (result i32) {body}))"#
@@ -405,14 +397,12 @@ fn s033_random_bytes_are_bounded_per_call_and_by_cpu_time() {
 #[test]
 fn s034_a_huge_argument_to_the_host_is_refused() {
     let fixture = Fixture::new();
-    let evil = component(
-        "package wasi:io@0.2.6 { interface streams { resource output-stream { write: func(contents: list<u8>) -> result<_, stream-error>; } variant stream-error { closed } } }
-         package wasi:cli@0.2.6 { interface stdout { use wasi:io/streams@0.2.6.{output-stream}; get-stdout: func() -> output-stream; } }
-         package test:evil { world evil { import wasi:io/streams@0.2.6; import wasi:cli/stdout@0.2.6; export run: func() -> u32; } }",
-        "test:evil/evil",
+    let evil = wasi_component(
+        "package test:evil; world evil { import wasi:cli/stdout@0.2.12; export run: func() -> u32; }",
+        "evil",
         r#"(module
-            (import "wasi:cli/stdout@0.2.6" "get-stdout" (func $stdout (result i32)))
-            (import "wasi:io/streams@0.2.6" "[method]output-stream.write" (func $write (param i32 i32 i32 i32)))
+            (import "wasi:cli/stdout@0.2.12" "get-stdout" (func $stdout (result i32)))
+            (import "wasi:io/streams@0.2.12" "[method]output-stream.write" (func $write (param i32 i32 i32 i32)))
             (memory (export "memory") 16000)
             (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable)
             (func (export "run") (result i32)
@@ -459,14 +449,12 @@ fn s035_results_are_bounded_before_they_are_built() {
 fn s036_output_is_captured_and_bounded() {
     let fixture = Fixture::new();
     // 64 MiB in 4 KiB writes, then a result.
-    let evil = component(
-        "package wasi:io@0.2.6 { interface streams { resource output-stream { blocking-write-and-flush: func(contents: list<u8>) -> result<_, stream-error>; } variant stream-error { closed } } }
-         package wasi:cli@0.2.6 { interface stdout { use wasi:io/streams@0.2.6.{output-stream}; get-stdout: func() -> output-stream; } }
-         package test:evil { world evil { import wasi:io/streams@0.2.6; import wasi:cli/stdout@0.2.6; export run: func() -> u32; } }",
-        "test:evil/evil",
+    let evil = wasi_component(
+        "package test:evil; world evil { import wasi:cli/stdout@0.2.12; export run: func() -> u32; }",
+        "evil",
         r#"(module
-            (import "wasi:cli/stdout@0.2.6" "get-stdout" (func $stdout (result i32)))
-            (import "wasi:io/streams@0.2.6" "[method]output-stream.blocking-write-and-flush" (func $write (param i32 i32 i32 i32)))
+            (import "wasi:cli/stdout@0.2.12" "get-stdout" (func $stdout (result i32)))
+            (import "wasi:io/streams@0.2.12" "[method]output-stream.blocking-write-and-flush" (func $write (param i32 i32 i32 i32)))
             (memory (export "memory") 1)
             (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable)
             (func (export "run") (result i32) (local $s i32) (local $i i32)

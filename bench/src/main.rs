@@ -1,0 +1,61 @@
+//! Measures Casemate over stdio beside a minimal rmcp server, in the same run.
+//!
+//! ```text
+//! cargo run --release -p casemate-bench -- run [--calls N] [--casemate PATH]
+//! cargo run --release -p casemate-bench -- startup [--rounds N] [--casemate PATH]
+//! cargo run --release -p casemate-bench -- parts [--calls N]
+//! ```
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a measuring program for the terminal"
+)]
+
+mod client;
+mod echo;
+mod guests;
+mod parts;
+mod report;
+mod startup;
+mod stdio;
+
+use anyhow::{Context as _, bail};
+use std::path::PathBuf;
+
+/// What to measure and how often.
+pub(crate) struct Options {
+    pub(crate) calls: usize,
+    pub(crate) rounds: usize,
+    pub(crate) casemate: PathBuf,
+}
+
+fn main() -> anyhow::Result<()> {
+    let mut arguments = std::env::args().skip(1);
+    let what = arguments.next().unwrap_or_else(|| "run".to_owned());
+    let mut options = Options {
+        calls: 5_000,
+        rounds: 5,
+        casemate: std::env::current_exe()?
+            .parent()
+            .context("no directory")?
+            .join("casemate"),
+    };
+    while let Some(flag) = arguments.next() {
+        let value = arguments.next().with_context(|| format!("{flag} what?"))?;
+        match flag.as_str() {
+            "--calls" => options.calls = value.parse()?,
+            "--rounds" => options.rounds = value.parse()?,
+            "--casemate" => options.casemate = value.into(),
+            other => bail!("unknown option {other}"),
+        }
+    }
+    match what.as_str() {
+        "echo-server" => echo::serve(),
+        "run" => stdio::run(&options),
+        "startup" => startup::run(&options),
+        "parts" => parts::run(&options),
+        other => bail!("unknown measurement {other}: run, startup, parts"),
+    }
+}
