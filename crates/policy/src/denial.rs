@@ -136,7 +136,7 @@ pub enum Remedy {
     Clocks,
     /// Another `random` in the policy.
     Random,
-    /// Nothing in this release; the text names what is missing.
+    /// Nothing in this release; the text names what is missing, as in `outgoing requests`.
     NotInThisRelease(&'static str),
 }
 
@@ -160,7 +160,7 @@ impl fmt::Display for Remedy {
             }
             Self::Random => formatter.write_str("write random: secure under permissions"),
             Self::NotInThisRelease(what) => {
-                write!(formatter, "nothing: {what} not part of this release")
+                write!(formatter, "not in this release: {what}")
             }
         }
     }

@@ -194,10 +194,13 @@ fn widens_settings(before: &Policy, after: &Policy) -> bool {
             let written = policy.document.permissions.random;
             written.map_or(RandomMode::unsaid(strict(policy)), |random| random.value)
         };
-        let (old, new) = (random(before), random(after));
-        clocks(after) > clocks(before)
-            || RandomMode::lesser(new, old) != new
-            || matches!(new, RandomMode::Seed(_)) && new != old
+        let random_widens = match (random(before), random(after)) {
+            (_, RandomMode::None) | (RandomMode::Secure, _) => false,
+            (RandomMode::None, RandomMode::Secure | RandomMode::Seed(_)) => true,
+            (RandomMode::Seed(_), RandomMode::Secure) => true,
+            (RandomMode::Seed(old), RandomMode::Seed(new)) => old != new,
+        };
+        clocks(after) > clocks(before) || random_widens
     };
     !limits(after).within(&limits(before)) || clocks_or_random(false) || clocks_or_random(true)
 }

@@ -10,11 +10,11 @@ use crate::path::VirtualPath;
 use crate::pattern::{Anchor, HostPattern};
 use crate::reason::Reason;
 
-const REQUESTS: &str = "outgoing requests are";
-const LOOKUPS: &str = "name lookups are";
-const SOCKETS: &str = "raw sockets are";
-const LINKS: &str = "hard and symbolic links are";
-const PORTS: &str = "requests other than https on port 443 are";
+const REQUESTS: &str = "outgoing requests";
+const LOOKUPS: &str = "name lookups";
+const SOCKETS: &str = "raw sockets";
+const LINKS: &str = "hard and symbolic links";
+const PORTS: &str = "requests other than https on port 443";
 
 impl Grant {
     /// Decides a request: the one decision point, pure and total.

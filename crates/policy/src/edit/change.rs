@@ -1,0 +1,389 @@
+//! What granting, revoking, blocking and limiting mean for a policy.
+
+use super::draft::Draft;
+use super::{EditError, Permission};
+use crate::error::{Located, Place};
+use crate::language::{
+    Access, EnvironmentRule, EnvironmentSource, LimitRules, NetworkRule, Permissions, StorageRule,
+    environment_key, nearest, quoted, storage_lines,
+};
+use crate::pattern::{HostPattern, PathPattern, StorageUri};
+use crate::quantity;
+
+const STORAGE_ALLOW: [&str; 3] = ["permissions", "storage", "allow"];
+const NETWORK_ALLOW: [&str; 3] = ["permissions", "network", "allow"];
+const NETWORK_DENY: [&str; 3] = ["permissions", "network", "deny"];
+const ENVIRONMENT_ALLOW: [&str; 3] = ["permissions", "environment", "allow"];
+const ENVIRONMENT_DENY: [&str; 3] = ["permissions", "environment", "deny"];
+const LIMITS: [&str; 3] = ["permissions", "resources", "limits"];
+
+fn entry(lines: &[String]) -> String {
+    let mut text = String::new();
+    for (index, line) in lines.iter().enumerate() {
+        text.push_str(if index == 0 { "- " } else { "  " });
+        text.push_str(line);
+        text.push('\n');
+    }
+    text
+}
+
+/// The intended policy is compared without places, so new rules stand nowhere in particular.
+fn new<T>(value: T) -> Located<T> {
+    Located::new(value, Place::START)
+}
+
+pub(super) fn grant(draft: &mut Draft, permission: &Permission) -> Result<String, EditError> {
+    match permission {
+        Permission::Read(uri) => grant_storage(
+            draft,
+            uri,
+            Access {
+                read: true,
+                write: false,
+            },
+        ),
+        Permission::Write(uri) => grant_storage(
+            draft,
+            uri,
+            Access {
+                read: false,
+                write: true,
+            },
+        ),
+        Permission::Network(host) => {
+            let host = host_pattern(host)?;
+            let lines = host_lines(&host);
+            let network = &draft.document.permissions.network;
+            if let Some(rule) = network.deny.iter().find(|rule| names(&rule.value, &host)) {
+                return Err(blocked(rule.place, &rule.value.to_string()));
+            }
+            if !network.allow.iter().any(|rule| names(&rule.value, &host)) {
+                draft.append(&NETWORK_ALLOW, &lines, |permissions| {
+                    permissions.network.allow.push(new(host_rule(host)))
+                })?;
+            }
+            Ok(entry(&lines))
+        }
+        Permission::Environment(key) => {
+            let key = environment_key(key)?;
+            let lines = key_lines(&key);
+            let environment = &draft.document.permissions.environment;
+            if let Some(rule) = environment.deny.iter().find(|rule| rule.value == key) {
+                return Err(blocked(rule.place, &rule.value));
+            }
+            if !environment.allow.iter().any(|rule| rule.value.key == key) {
+                let rule = EnvironmentRule {
+                    key,
+                    source: EnvironmentSource::Server,
+                };
+                draft.append(&ENVIRONMENT_ALLOW, &lines, |permissions| {
+                    permissions.environment.allow.push(new(rule))
+                })?;
+            }
+            Ok(entry(&lines))
+        }
+    }
+}
+
+fn blocked(place: Place, rule: &str) -> EditError {
+    EditError::Blocked {
+        line: place.line,
+        rule: rule.to_owned(),
+    }
+}
+
+fn host_lines(host: &HostPattern) -> Vec<String> {
+    vec![format!("host: {}", quoted(&host.to_string()))]
+}
+
+fn key_lines(key: &str) -> Vec<String> {
+    vec![format!("key: {}", quoted(key))]
+}
+
+fn host_rule(host: HostPattern) -> NetworkRule {
+    NetworkRule {
+        host: Some(new(host)),
+        ..NetworkRule::default()
+    }
+}
+
+/// Tells whether a rule is about all of these hosts.
+fn names(rule: &NetworkRule, host: &HostPattern) -> bool {
+    rule.host.as_ref().is_some_and(|own| own.value.covers(host))
+}
+
+fn same_host(rule: &NetworkRule, host: &HostPattern) -> bool {
+    rule.host.as_ref().is_some_and(|own| own.value == *host)
+}
+
+/// Reads `HOST` or `HOST:443`.
+fn host_pattern(text: &str) -> Result<HostPattern, EditError> {
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port))
+            if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) =>
+        {
+            let bracketed = host.starts_with('[') && host.ends_with(']');
+            if bracketed || !host.contains(':') {
+                (host, Some(port))
+            } else {
+                (text, None)
+            }
+        }
+        Some(_) | None => (text, None),
+    };
+    let pattern = HostPattern::parse(host)?;
+    match port {
+        None | Some("443") => Ok(pattern),
+        Some(_) => Err(EditError::NotEnforced(
+            "a rule for a port other than 443 is",
+        )),
+    }
+}
+
+fn grant_storage(draft: &mut Draft, uri: &str, access: Access) -> Result<String, EditError> {
+    let uri = StorageUri::parse(uri)?;
+    if matches!(uri.pattern, PathPattern::Glob(_)) {
+        return Err(EditError::NotEnforced(
+            "a storage pattern other than a final /** is",
+        ));
+    }
+    let rules = &draft.document.permissions.storage.allow;
+    let enough = rules
+        .iter()
+        .find(|rule| rule.value.uri.covers(&uri) && rule.value.access.covers(access));
+    if let Some(rule) = enough {
+        return Ok(entry(&storage_lines(&rule.value)));
+    }
+    let Some(index) = rules.iter().position(|rule| rule.value.uri == uri) else {
+        let rule = StorageRule { uri, access };
+        let lines = storage_lines(&rule);
+        draft.append(&STORAGE_ALLOW, &lines, |permissions| {
+            permissions.storage.allow.push(new(rule))
+        })?;
+        return Ok(entry(&lines));
+    };
+    let access = rules
+        .get(index)
+        .map_or(access, |rule| rule.value.access.union(access));
+    set_access(draft, index, access)?;
+    Ok(entry(&storage_lines(&StorageRule { uri, access })))
+}
+
+fn set_access(draft: &mut Draft, index: usize, access: Access) -> Result<(), EditError> {
+    draft.step(
+        |permissions| {
+            if let Some(rule) = permissions.storage.allow.get_mut(index) {
+                rule.value.access = access;
+            }
+        },
+        |layout| {
+            layout.set_words(
+                &STORAGE_ALLOW,
+                index,
+                "access",
+                &access.words().collect::<Vec<_>>(),
+            )
+        },
+    )
+}
+
+pub(super) fn revoke(draft: &mut Draft, permission: &Permission) -> Result<String, EditError> {
+    match permission {
+        Permission::Read(uri) => revoke_storage(
+            draft,
+            uri,
+            Access {
+                read: true,
+                write: false,
+            },
+        ),
+        Permission::Write(uri) => revoke_storage(
+            draft,
+            uri,
+            Access {
+                read: false,
+                write: true,
+            },
+        ),
+        Permission::Network(host) => {
+            let host = host_pattern(host)?;
+            let others = |rule: &&Located<NetworkRule>| {
+                names(&rule.value, &host) && !same_host(&rule.value, &host)
+            };
+            if let Some(rule) = draft.document.permissions.network.allow.iter().find(others) {
+                return Err(EditError::StillGranted {
+                    line: rule.place.line,
+                    rule: rule.value.to_string(),
+                });
+            }
+            remove_all(
+                draft,
+                &NETWORK_ALLOW,
+                |permissions| {
+                    permissions
+                        .network
+                        .allow
+                        .iter()
+                        .position(|rule| same_host(&rule.value, &host))
+                },
+                |permissions, index| drop(permissions.network.allow.remove(index)),
+            )?;
+            Ok(entry(&host_lines(&host)))
+        }
+        Permission::Environment(key) => {
+            let key = environment_key(key)?;
+            remove_all(
+                draft,
+                &ENVIRONMENT_ALLOW,
+                |permissions| {
+                    permissions
+                        .environment
+                        .allow
+                        .iter()
+                        .position(|rule| rule.value.key == key)
+                },
+                |permissions, index| drop(permissions.environment.allow.remove(index)),
+            )?;
+            Ok(entry(&key_lines(&key)))
+        }
+    }
+}
+
+/// Removes entries from a list for as long as `find` gives one.
+fn remove_all(
+    draft: &mut Draft,
+    list: &[&str],
+    find: impl Fn(&Permissions) -> Option<usize>,
+    remove: impl Fn(&mut Permissions, usize),
+) -> Result<(), EditError> {
+    while let Some(index) = find(&draft.document.permissions) {
+        draft.step(
+            |permissions| remove(permissions, index),
+            |layout| layout.remove(list, index),
+        )?;
+    }
+    Ok(())
+}
+
+fn revoke_storage(draft: &mut Draft, uri: &str, access: Access) -> Result<String, EditError> {
+    let uri = StorageUri::parse(uri)?;
+    let others = |rule: &&Located<StorageRule>| {
+        rule.value.uri != uri && rule.value.uri.covers(&uri) && rule.value.access.covers(access)
+    };
+    if let Some(rule) = draft.document.permissions.storage.allow.iter().find(others) {
+        return Err(EditError::StillGranted {
+            line: rule.place.line,
+            rule: rule.value.to_string(),
+        });
+    }
+    let find = |permissions: &Permissions| {
+        let rules = &permissions.storage.allow;
+        rules
+            .iter()
+            .enumerate()
+            .find(|(_, rule)| rule.value.uri == uri && rule.value.access.covers(access))
+            .map(|(index, rule)| (index, rule.value.access.without(access)))
+    };
+    while let Some((index, rest)) = find(&draft.document.permissions) {
+        if rest.is_none() {
+            draft.step(
+                |permissions| drop(permissions.storage.allow.remove(index)),
+                |layout| layout.remove(&STORAGE_ALLOW, index),
+            )?;
+        } else {
+            set_access(draft, index, rest)?;
+        }
+    }
+    Ok(entry(&storage_lines(&StorageRule { uri, access })))
+}
+
+pub(super) fn block(draft: &mut Draft, permission: &Permission) -> Result<String, EditError> {
+    match permission {
+        Permission::Read(uri) | Permission::Write(uri) => {
+            StorageUri::parse(uri)?;
+            Err(EditError::NotEnforced("a storage deny rule is"))
+        }
+        Permission::Network(host) => {
+            let host = host_pattern(host)?;
+            let lines = host_lines(&host);
+            if !draft
+                .document
+                .permissions
+                .network
+                .deny
+                .iter()
+                .any(|rule| names(&rule.value, &host))
+            {
+                draft.append(&NETWORK_DENY, &lines, |permissions| {
+                    permissions.network.deny.push(new(host_rule(host)))
+                })?;
+            }
+            Ok(entry(&lines))
+        }
+        Permission::Environment(key) => {
+            let key = environment_key(key)?;
+            let lines = key_lines(&key);
+            if !draft
+                .document
+                .permissions
+                .environment
+                .deny
+                .iter()
+                .any(|rule| rule.value == key)
+            {
+                draft.append(&ENVIRONMENT_DENY, &lines, |permissions| {
+                    permissions.environment.deny.push(new(key))
+                })?;
+            }
+            Ok(entry(&lines))
+        }
+    }
+}
+
+pub(super) fn limit(draft: &mut Draft, key: &str, value: &str) -> Result<String, EditError> {
+    let own = draft.document.permissions.limits.clone();
+    let limits = match key {
+        "memory" => LimitRules {
+            memory: Some(new(quantity::memory(value)?)),
+            ..own
+        },
+        "cpu-time" => LimitRules {
+            cpu_time: Some(new(quantity::duration(value)?)),
+            ..own
+        },
+        "time" => LimitRules {
+            time: Some(new(quantity::duration(value)?)),
+            ..own
+        },
+        "output" => LimitRules {
+            output: Some(new(quantity::output(value)?)),
+            ..own
+        },
+        "concurrency" => LimitRules {
+            concurrency: Some(new(quantity::concurrency(value)?)),
+            ..own
+        },
+        "rate" => return Err(EditError::NotEnforced("the limit rate is")),
+        _ => return Err(unknown_limit(key)),
+    };
+    let written = if key == "concurrency" {
+        value.to_owned()
+    } else {
+        quoted(value)
+    };
+    if limits != draft.document.permissions.limits {
+        draft.step(
+            |permissions| permissions.limits = limits,
+            |layout| layout.set_scalar(&LIMITS, key, &written),
+        )?;
+    }
+    Ok(format!("{key}: {written}\n"))
+}
+
+fn unknown_limit(key: &str) -> EditError {
+    let known = ["memory", "cpu-time", "time", "output", "concurrency"];
+    EditError::Refused {
+        message: format!("{key:?} is not a limit; limits are {}", known.join(", ")),
+        hint: nearest(key, &known).map(|word| format!("did you mean {word:?}?")),
+    }
+}

@@ -1,0 +1,584 @@
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use casemate_policy::{
+    Admission, Clock, ClockMode, EnvironmentValue, Limits, LinkKind, Operation, Origin, Permitted,
+    Policy, RandomMode, RandomSource, Remedy, SocketAction, StorageAccess, Tenant, VirtualPath,
+    widens,
+};
+
+use StorageAccess::{Read, Traverse, Write};
+
+use crate::{SEED, admit, identity, policy, roots, storage, verdict};
+
+const CLOCKS: [Clock; 3] = [Clock::Wall, Clock::Monotonic, Clock::Wait];
+const SOURCES: [RandomSource; 3] = [
+    RandomSource::Secure,
+    RandomSource::Insecure,
+    RandomSource::Seed,
+];
+
+fn with(lines: &str) -> Policy {
+    policy(&format!("version: \"1.0\"\npermissions:\n{lines}"))
+}
+
+fn request(host: &str) -> Operation<'_> {
+    Operation::HttpRequest {
+        scheme: "https",
+        host,
+        port: 443,
+        method: "GET",
+        path: "/",
+    }
+}
+
+#[test]
+fn requests_are_denied_and_say_why() {
+    let rules = with(
+        "  network:\n    allow:\n      - host: api.example.com\n      - host: \"*.x.org\"\n    deny:\n      - host: bad.x.org\n",
+    );
+    let grant = admit(&rules, None, &[]);
+    let remedy = |operation: &Operation<'_>| {
+        let denial = grant.decide(operation).unwrap_err();
+        assert_eq!(denial.reason().as_str(), "denied.network.host");
+        (
+            denial.remedy().cloned(),
+            denial.rule().map(|rule| rule.line),
+        )
+    };
+    for host in ["api.example.com", "API.example.com.", "a.x.org"] {
+        assert!(
+            matches!(
+                remedy(&request(host)),
+                (Some(Remedy::NotInThisRelease(_)), Some(5 | 6))
+            ),
+            "{host}"
+        );
+    }
+    assert_eq!(remedy(&request("bad.x.org")), (None, Some(8)));
+    let grant_it = |host: &str| Some(Remedy::Grant(vec!["network".to_owned(), host.to_owned()]));
+    assert_eq!(
+        remedy(&request("Other.example.")),
+        (grant_it("other.example"), None)
+    );
+    assert_eq!(remedy(&request("192.0.2.1")), (grant_it("192.0.2.1"), None));
+    assert_eq!(remedy(&request("not a host")), (None, None));
+    let other_port = Operation::HttpRequest {
+        scheme: "http",
+        host: "other.example",
+        port: 80,
+        method: "GET",
+        path: "/",
+    };
+    assert!(matches!(
+        remedy(&other_port),
+        (Some(Remedy::NotInThisRelease(_)), None)
+    ));
+    assert!(grant.reach().network);
+    let denial = grant.decide(&request("api.github.com")).unwrap_err();
+    assert_eq!(denial.subject(), "network api.github.com:443");
+}
+
+#[test]
+fn lookups_and_sockets_are_denied() {
+    let grant = admit(
+        &with("  network:\n    allow:\n      - host: a.example\n"),
+        None,
+        &[],
+    );
+    assert_eq!(
+        verdict(&grant, &Operation::Lookup { name: "a.example" }),
+        "denied.dns"
+    );
+    let address: SocketAddr = "127.0.0.1:80".parse().unwrap();
+    for action in [
+        SocketAction::CreateTcp,
+        SocketAction::CreateUdp,
+        SocketAction::Connect,
+        SocketAction::Bind,
+        SocketAction::Listen,
+        SocketAction::Send,
+    ] {
+        for address in [None, Some(address)] {
+            assert_eq!(
+                verdict(&grant, &Operation::Socket { action, address }),
+                "denied.socket"
+            );
+        }
+    }
+}
+
+#[test]
+fn s129_s130_variables_are_given_one_by_one() {
+    let rules = with(
+        "  environment:\n    allow:\n      - key: REGION\n      - { key: MODE, value: fast }\n      - key: BOTH\n    deny:\n      - key: BOTH\n      - key: NEVER\n",
+    );
+    let grant = admit(&rules, None, &[]);
+    assert_eq!(
+        grant.environment_keys().collect::<Vec<_>>(),
+        ["MODE", "REGION"]
+    );
+    let value = |key| {
+        grant
+            .decide(&Operation::Environment { key })
+            .map(|permit| *permit.granted())
+    };
+    assert_eq!(
+        value("REGION").unwrap(),
+        Permitted::Environment(&EnvironmentValue::FromServer)
+    );
+    assert_eq!(
+        value("MODE").unwrap(),
+        Permitted::Environment(&EnvironmentValue::Literal("fast".to_owned()))
+    );
+    for key in [
+        "BOTH",
+        "NEVER",
+        "region",
+        "Region",
+        "REGION ",
+        "AWS_SECRET_ACCESS_KEY",
+        "",
+        "REGION\0",
+    ] {
+        assert!(value(key).is_err(), "{key:?}");
+    }
+    let denial = value("AWS_X").unwrap_err();
+    assert_eq!(denial.subject(), "environment AWS_X");
+    assert_eq!(
+        denial.remedy().unwrap().to_string(),
+        "casemate grant NAME env AWS_X"
+    );
+    assert_eq!(value("BOTH").unwrap_err().rule().unwrap().text, "deny BOTH");
+    assert!(
+        !format!("{grant:?}").contains("fast"),
+        "values are not shown"
+    );
+    assert!(
+        !format!(
+            "{:?}",
+            grant.decide(&Operation::Environment { key: "MODE" })
+        )
+        .contains("fast")
+    );
+    assert!(!grant.rules().iter().any(|rule| rule.text.contains("fast")));
+}
+
+#[test]
+fn s136_s138_clocks_and_random_numbers() {
+    let cases = [
+        ("", false, ClockMode::Frozen, RandomMode::Secure),
+        ("", true, ClockMode::None, RandomMode::None),
+        (
+            "  clocks: none\n  random: none\n",
+            false,
+            ClockMode::None,
+            RandomMode::None,
+        ),
+        (
+            "  clocks: coarse\n  random: secure\n",
+            true,
+            ClockMode::Coarse,
+            RandomMode::Secure,
+        ),
+        (
+            "  clocks: full\n  random: { seed: 42 }\n",
+            false,
+            ClockMode::Full,
+            RandomMode::Seed(42),
+        ),
+    ];
+    for (lines, strict, clocks, random) in cases {
+        let admission = Admission {
+            ceiling: None,
+            strict,
+            bound_roots: &roots(&[]),
+            tenant: Tenant::local(),
+        };
+        let grant = with(lines).admit(&identity(), &admission);
+        assert_eq!(
+            (grant.clocks(), grant.random()),
+            (clocks, random),
+            "{lines}"
+        );
+        for clock in CLOCKS {
+            let decision = grant.decide(&Operation::Clock { clock });
+            if clocks == ClockMode::None {
+                assert_eq!(decision.unwrap_err().remedy(), Some(&Remedy::Clocks));
+            } else {
+                let permit = decision.unwrap();
+                assert_eq!(*permit.granted(), Permitted::Clock(clocks));
+                let origin = if lines.is_empty() {
+                    Origin::Default
+                } else {
+                    Origin::Policy
+                };
+                assert_eq!(permit.rule().unwrap().origin, origin);
+            }
+        }
+        for source in SOURCES {
+            let decision = grant.decide(&Operation::Random { source });
+            if random == RandomMode::None {
+                assert_eq!(decision.unwrap_err().remedy(), Some(&Remedy::Random));
+            } else {
+                assert_eq!(*decision.unwrap().granted(), Permitted::Random(random));
+            }
+        }
+    }
+}
+
+#[test]
+fn strict_can_stand_in_the_file() {
+    let strict = policy("version: \"1.0\"\nstrict: true\n");
+    assert_eq!(admit(&strict, None, &[]).clocks(), ClockMode::None);
+    assert_eq!(
+        admit(&with("  clocks: full\n"), Some(&strict), &[]).clocks(),
+        ClockMode::None
+    );
+    let full = policy("version: \"1.0\"\nstrict: true\npermissions: { clocks: full }\n");
+    let grant = admit(&Policy::empty(), Some(&full), &[]);
+    assert_eq!(
+        (grant.clocks(), grant.random()),
+        (ClockMode::None, RandomMode::None)
+    );
+}
+
+#[test]
+fn limits_are_the_least_over_the_defaults() {
+    let of = |lines: &str| with(&format!("  resources: {{ limits: {{ {lines} }} }}\n"));
+    let limits =
+        |own: &str, ceiling: Option<&str>| *admit(&of(own), ceiling.map(of).as_ref(), &[]).limits();
+    let default = Limits::default();
+    assert_eq!(*admit(&Policy::empty(), None, &[]).limits(), default);
+    assert_eq!(
+        (default.memory, default.output, default.concurrency),
+        (256 << 20, 1 << 20, 16)
+    );
+    assert_eq!(
+        (default.cpu, default.time),
+        (Duration::from_secs(10), Duration::from_secs(30))
+    );
+
+    let own = limits(
+        "memory: 1Gi, cpu-time: 2m, time: 5m, output: 8Mi, concurrency: 64",
+        None,
+    );
+    assert_eq!(
+        (own.memory, own.output, own.concurrency),
+        (1 << 30, 8 << 20, 64)
+    );
+    assert_eq!(
+        (own.cpu, own.time),
+        (Duration::from_secs(120), Duration::from_secs(300))
+    );
+
+    let both = limits(
+        "memory: 1Gi, time: 5m",
+        Some("memory: 512Mi, time: 10m, concurrency: 2"),
+    );
+    assert_eq!(
+        (both.memory, both.concurrency, both.time),
+        (512 << 20, 2, Duration::from_secs(300))
+    );
+    // A ceiling that says nothing of a limit allows its default, like any policy.
+    assert_eq!(limits("memory: 1Gi", Some("time: 1m")).memory, 256 << 20);
+
+    assert_eq!(limits("cpu: 500m", None).cpu, Duration::from_secs(15));
+    assert_eq!(
+        limits("cpu: 500m, time: 2m", None).cpu,
+        Duration::from_secs(60)
+    );
+    assert_eq!(
+        limits("cpu: 2, cpu-time: 5s", None).cpu,
+        Duration::from_secs(5)
+    );
+    assert_eq!(
+        limits("cpu: 500m, time: 2m", Some("time: 10s, cpu-time: 1m")).cpu,
+        Duration::from_secs(5)
+    );
+}
+
+#[test]
+fn the_ceiling_takes_away() {
+    let own = policy(
+        "version: \"1.0\"\npermissions:\n  storage:\n    allow:\n      - { uri: \"fs://w/**\", access: [read, write] }\n      - { uri: \"fs://c/a\", access: [read] }\n  network:\n    allow:\n      - host: a.example\n      - host: b.example\n  environment:\n    allow:\n      - key: A\n      - key: B\n      - { key: C, value: own }\n      - { key: D, value: own }\n  clocks: full\n  random: secure\n",
+    );
+    let ceiling = policy(
+        "version: \"1.0\"\npermissions:\n  storage:\n    allow:\n      - { uri: \"fs://w/src/**\", access: [read] }\n      - { uri: \"fs:///c/**\", access: [read] }\n  network:\n    allow:\n      - host: a.example\n  environment:\n    allow:\n      - { key: A, value: given }\n      - key: C\n      - { key: D, value: given }\n    deny:\n      - key: D\n  clocks: coarse\n  random: { seed: 7 }\n",
+    );
+    let grant = admit(&own, Some(&ceiling), &["w", "c"]);
+    assert_eq!(storage(&grant, Read, "/w/src/a"), "allowed");
+    assert_eq!(storage(&grant, Traverse, "/w/src"), "allowed");
+    assert_eq!(storage(&grant, Write, "/w/src/a"), "denied.storage.write");
+    assert_eq!(storage(&grant, Read, "/w/other"), "denied.storage.read");
+    assert_eq!(
+        storage(&grant, Read, "/c/a"),
+        "denied.storage.read",
+        "an absolute rule is another place"
+    );
+    let mounts: Vec<&str> = grant
+        .mounts()
+        .iter()
+        .map(|mount| mount.guest.as_str())
+        .collect();
+    assert_eq!(mounts, ["/w/src"]);
+    assert!(!grant.reach().storage_write && grant.reach().storage_read);
+
+    let path = VirtualPath::parse("/w/other").unwrap();
+    let denial = grant
+        .decide(&Operation::Storage {
+            path: &path,
+            access: Read,
+        })
+        .unwrap_err();
+    assert_eq!(denial.remedy(), Some(&Remedy::Ceiling));
+    assert_eq!(
+        grant.decide(&request("b.example")).unwrap_err().remedy(),
+        Some(&Remedy::Ceiling)
+    );
+
+    assert_eq!(grant.environment_keys().collect::<Vec<_>>(), ["A", "C"]);
+    let value = |key| match grant.decide(&Operation::Environment { key }) {
+        Ok(permit) => format!("{:?}", permit.rule().unwrap().origin),
+        Err(denial) => format!("{:?}", denial.remedy()),
+    };
+    assert_eq!(
+        (value("A"), value("C")),
+        ("Ceiling".to_owned(), "Policy".to_owned())
+    );
+    assert_eq!(
+        (value("B"), value("D")),
+        ("Some(Ceiling)".to_owned(), "Some(Ceiling)".to_owned())
+    );
+
+    assert_eq!(
+        (grant.clocks(), grant.random()),
+        (ClockMode::Coarse, RandomMode::Seed(7))
+    );
+    let none = with("  clocks: none\n  random: none\n");
+    let off = admit(&own, Some(&none), &[]);
+    assert_eq!(
+        off.decide(&Operation::Clock { clock: Clock::Wall })
+            .unwrap_err()
+            .remedy(),
+        Some(&Remedy::Ceiling)
+    );
+    assert_eq!(
+        off.decide(&Operation::Random {
+            source: RandomSource::Secure
+        })
+        .unwrap_err()
+        .remedy(),
+        Some(&Remedy::Ceiling)
+    );
+}
+
+#[test]
+fn a_ceiling_without_content_allows_nothing() {
+    let grant = admit(
+        &policy(SEED),
+        Some(&Policy::empty()),
+        &["workspace", "config"],
+    );
+    assert!(grant.mounts().is_empty());
+    assert_eq!(storage(&grant, Read, "/workspace/a"), "denied.storage.read");
+    assert_eq!(grant.reach(), casemate_policy::Reach::default());
+}
+
+#[test]
+fn explanations_read_well() {
+    let grant = admit(&policy(SEED), None, &["workspace", "config"]);
+    let mut text = String::new();
+    let paths = ["/workspace/a.txt", "/config/app.yaml", "/config/x"]
+        .map(|path| VirtualPath::parse(path).unwrap());
+    for path in &paths {
+        text.push_str(&format!(
+            "{}\n",
+            grant.explain(&Operation::Storage {
+                path,
+                access: Write
+            })
+        ));
+    }
+    let [from, to, _] = &paths;
+    for operation in [
+        Operation::StorageLink {
+            from,
+            to,
+            kind: LinkKind::Rename,
+        },
+        request("api.openai.com"),
+        request("api.github.com"),
+        Operation::Lookup {
+            name: "api.github.com",
+        },
+        Operation::Environment { key: "HOME" },
+        Operation::Clock { clock: Clock::Wall },
+        Operation::Random {
+            source: RandomSource::Seed,
+        },
+    ] {
+        text.push_str(&format!("{}\n", grant.explain(&operation)));
+    }
+    insta::assert_snapshot!(text, @r"
+    allowed: storage write /workspace/a.txt
+      why: a rule allows it
+      rule: fs://workspace/** [read, write] (policy, line 6: permissions.storage.allow[0])
+    denied: storage write /config/app.yaml (denied.storage.write)
+      why: no rule allows it to write this path
+      to change it: casemate grant NAME write fs://config/app.yaml
+    denied: storage write /config/x (denied.storage.write)
+      why: no rule allows it to write this path
+      to change it: casemate grant NAME write fs://config/x
+    denied: storage rename /workspace/a.txt -> /config/app.yaml (denied.storage.link)
+      why: moving needs one rule that allows writing at both names, and reading at both, so that what can be read and written stays the same
+    denied: network api.openai.com:443 (denied.network.host)
+      why: a rule allows this host, but outgoing requests are not part of this release
+      rule: api.openai.com (policy, line 12: permissions.network.allow[0])
+      to change it: not in this release: outgoing requests
+    denied: network api.github.com:443 (denied.network.host)
+      why: no rule allows this host
+      to change it: casemate grant NAME network api.github.com
+    denied: dns api.github.com (denied.dns)
+      why: names are not looked up for components in this release
+      to change it: not in this release: name lookups
+    denied: environment HOME (denied.env)
+      why: no rule allows this variable
+      to change it: casemate grant NAME env HOME
+    allowed: clock wall
+      why: clocks are frozen
+      rule: clocks: frozen (default of permissions.clocks)
+    allowed: random seed
+      why: random numbers are secure
+      rule: random: secure (default of permissions.random)
+    ");
+}
+
+#[test]
+fn what_guests_say_cannot_reach_a_terminal_raw() {
+    let grant = admit(&Policy::empty(), None, &[]);
+    let path = VirtualPath::parse("/a\u{1b}[31m\n/b").unwrap();
+    let host = format!("\u{1b}]0;x\u{7}{}", "h".repeat(100_000));
+    for operation in [
+        Operation::Storage {
+            path: &path,
+            access: Read,
+        },
+        Operation::StorageLink {
+            from: &path,
+            to: &path,
+            kind: LinkKind::Hard,
+        },
+        request(&host),
+        Operation::Lookup { name: &host },
+    ] {
+        let denial = grant.decide(&operation).unwrap_err();
+        let words = format!(
+            "{} {} {}",
+            denial.subject(),
+            denial.explanation(),
+            grant.explain(&operation)
+        );
+        assert!(
+            !words.replace('\n', "").contains(char::is_control),
+            "{words:?}"
+        );
+        assert!(!denial.subject().contains('\n'));
+        assert!(denial.subject().len() < 2000);
+    }
+}
+
+#[test]
+fn widening_is_noticed() {
+    let lines = |lines: &str| with(lines);
+    let wider = [
+        ("", "  clocks: full\n"),
+        ("  clocks: none\n", ""),
+        ("  random: none\n", ""),
+        ("  random: { seed: 1 }\n", "  random: secure\n"),
+        ("  random: { seed: 1 }\n", "  random: { seed: 2 }\n"),
+        ("", "  resources: { limits: { memory: 257Mi } }\n"),
+        ("  resources: { limits: { time: 1s } }\n", ""),
+        ("", "  environment: { allow: [{ key: A }] }\n"),
+        (
+            "  environment: { allow: [{ key: A, value: x }] }\n",
+            "  environment: { allow: [{ key: A }] }\n",
+        ),
+        (
+            "  environment: { allow: [{ key: A }], deny: [{ key: A }] }\n",
+            "  environment: { allow: [{ key: A }] }\n",
+        ),
+        ("", "  network: { allow: [{ host: a.example }] }\n"),
+        (
+            "  network: { allow: [{ host: \"*.a.example\" }] }\n",
+            "  network: { allow: [{ host: \"**.a.example\" }] }\n",
+        ),
+        ("  network: { deny: [{ host: a.example }] }\n", ""),
+        (
+            "  storage: { allow: [{ uri: \"fs://w/a\", access: [read] }] }\n",
+            "  storage: { allow: [{ uri: \"fs://w/a\", access: [read, write] }] }\n",
+        ),
+        (
+            "  storage: { allow: [{ uri: \"fs://w/a\", access: [read] }] }\n",
+            "  storage: { allow: [{ uri: \"fs:///w/a\", access: [read] }] }\n",
+        ),
+    ];
+    for (before, after) in wider {
+        assert!(widens(&lines(before), &lines(after)), "{before} -> {after}");
+    }
+    let not_wider = [
+        ("", ""),
+        ("  clocks: full\n", ""),
+        ("", "  clocks: frozen\n  random: none\n"),
+        ("  random: secure\n", "  random: { seed: 1 }\n"),
+        (
+            "  resources: { limits: { memory: 1Gi } }\n",
+            "  resources: { limits: { memory: 512Mi } }\n",
+        ),
+        (
+            "  environment: { allow: [{ key: A }] }\n",
+            "  environment: { deny: [{ key: B }] }\n",
+        ),
+        (
+            "  network: { allow: [{ host: \"**.a.example\" }] }\n",
+            "  network: { allow: [{ host: \"x.a.example\" }], deny: [{ host: y }] }\n",
+        ),
+        (
+            "  storage: { allow: [{ uri: \"fs://w/**\", access: [read, write] }] }\n",
+            "  storage: { allow: [{ uri: \"fs://w/a/**\", access: [read] }, { uri: \"fs://w/b\", access: [write] }] }\n",
+        ),
+    ];
+    for (before, after) in not_wider {
+        // Unsaid clocks and randomness mean less under a strict configuration, so `frozen` after nothing may widen there.
+        if after.contains("frozen") {
+            assert!(widens(&lines(before), &lines(after)));
+        } else {
+            assert!(
+                !widens(&lines(before), &lines(after)),
+                "{before} -> {after}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_grant_knows_what_it_is_bound_to() {
+    let grant = admit(&policy(SEED), None, &["workspace"]);
+    assert_eq!(grant.identity(), &identity());
+    assert_eq!(grant.tenant(), &Tenant::local());
+    let sections: Vec<String> = grant
+        .rules()
+        .into_iter()
+        .map(|rule| rule.to_string())
+        .collect();
+    assert_eq!(
+        sections,
+        [
+            "fs://workspace/** [read, write] (policy, line 6: permissions.storage.allow[0])",
+            "fs://config/app.yaml [read] (policy, line 8: permissions.storage.allow[1])",
+            "api.openai.com (policy, line 12: permissions.network.allow[0])",
+            "clocks: frozen (default of permissions.clocks)",
+            "random: secure (default of permissions.random)",
+        ]
+    );
+}

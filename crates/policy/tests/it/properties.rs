@@ -1,0 +1,456 @@
+use casemate_policy::{
+    Clock, Grant, LinkKind, Operation, Permission, Policy, PolicyEdit, RandomSource, StorageAccess,
+    VirtualPath, edit, widens,
+};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use crate::{admit, policy};
+
+/// A policy as lists of entries, to be shuffled and added to. One name is a root everywhere, another an absolute path
+/// everywhere, so that any two can be ceiling and policy of each other.
+#[derive(Debug, Clone, Default)]
+struct Draft {
+    storage: Vec<(String, &'static str)>,
+    hosts: Vec<&'static str>,
+    denied_hosts: Vec<&'static str>,
+    variables: Vec<&'static str>,
+    denied_variables: Vec<&'static str>,
+    clocks: Option<&'static str>,
+    random: Option<&'static str>,
+    limits: Vec<(&'static str, String)>,
+    strict: Option<bool>,
+}
+
+const KEYS: [&str; 4] = ["A", "B", "C", "LONG_KEY"];
+const HOSTS: [&str; 6] = [
+    "a.example",
+    "*.a.example",
+    "**.example",
+    "x.a.example",
+    "192.0.2.1",
+    "2001:db8::1",
+];
+
+impl Draft {
+    fn yaml(&self) -> String {
+        let mut text = String::from("version: \"1.0\"\n");
+        if let Some(strict) = self.strict {
+            text.push_str(&format!("strict: {strict}\n"));
+        }
+        text.push_str("permissions:\n  storage:\n    allow:\n");
+        for (uri, access) in &self.storage {
+            text.push_str(&format!(
+                "      - uri: \"{uri}\"\n        access: [{access}]\n"
+            ));
+        }
+        text.push_str("  network:\n    allow:\n");
+        for host in &self.hosts {
+            text.push_str(&format!("      - host: \"{host}\"\n"));
+        }
+        text.push_str("    deny:\n");
+        for host in &self.denied_hosts {
+            text.push_str(&format!("      - host: \"{host}\"\n"));
+        }
+        text.push_str("  environment:\n    allow:\n");
+        for key in &self.variables {
+            // One key is always given its value here, so that no two entries contradict each other.
+            let value = if *key == "B" {
+                "\n        value: \"x\""
+            } else {
+                ""
+            };
+            text.push_str(&format!("      - key: {key}{value}\n"));
+        }
+        text.push_str("    deny:\n");
+        for key in &self.denied_variables {
+            text.push_str(&format!("      - key: {key}\n"));
+        }
+        if let Some(clocks) = self.clocks {
+            text.push_str(&format!("  clocks: {clocks}\n"));
+        }
+        if let Some(random) = self.random {
+            text.push_str(&format!("  random: {random}\n"));
+        }
+        if !self.limits.is_empty() {
+            text.push_str("  resources:\n    limits:\n");
+        }
+        for (key, value) in &self.limits {
+            text.push_str(&format!("      {key}: {value}\n"));
+        }
+        text
+    }
+
+    fn policy(&self) -> Policy {
+        policy(&self.yaml())
+    }
+
+    fn reversed(mut self) -> Self {
+        self.storage.reverse();
+        self.hosts.reverse();
+        self.denied_hosts.reverse();
+        self.variables.reverse();
+        self.denied_variables.reverse();
+        self
+    }
+}
+
+fn uri() -> impl Strategy<Value = String> {
+    let segments = vec(select(&["a", "b", "a-b"][..]), 1..4);
+    (
+        select(&["fs://w", "fs://c", "fs:///srv"][..]),
+        segments,
+        any::<bool>(),
+        any::<bool>(),
+    )
+        .prop_map(|(place, segments, below, whole)| {
+            match (below, whole && place != "fs:///srv") {
+                (true, true) => format!("{place}/**"),
+                (true, false) => format!("{place}/{}/**", segments.join("/")),
+                (false, _) => format!("{place}/{}", segments.join("/")),
+            }
+        })
+}
+
+fn storage() -> impl Strategy<Value = (String, &'static str)> {
+    (uri(), select(&["read", "write", "read, write"][..]))
+}
+
+fn limits() -> impl Strategy<Value = Vec<(&'static str, String)>> {
+    (
+        option::of(1_u64..4096),
+        option::of(1_u32..3600),
+        option::of(1_u32..3600),
+        option::of(1_u32..4000),
+        option::of(1_u32..1024),
+    )
+        .prop_map(|(memory, time, cpu_time, cpu, concurrency)| {
+            let written = [
+                ("memory", memory.map(|memory| format!("{memory}Mi"))),
+                ("time", time.map(|time| format!("{time}s"))),
+                ("cpu-time", cpu_time.map(|time| format!("{time}s"))),
+                ("cpu", cpu.map(|cpu| format!("{cpu}m"))),
+                (
+                    "concurrency",
+                    concurrency.map(|concurrency| concurrency.to_string()),
+                ),
+            ];
+            written
+                .into_iter()
+                .filter_map(|(key, value)| Some((key, value?)))
+                .collect()
+        })
+}
+
+fn draft() -> impl Strategy<Value = Draft> {
+    let lists = (
+        vec(storage(), 0..5),
+        vec(select(&HOSTS[..]), 0..3),
+        vec(select(&HOSTS[..]), 0..2),
+        vec(select(&KEYS[..]), 0..4),
+        vec(select(&KEYS[..]), 0..2),
+    );
+    let settings = (
+        option::of(select(&["none", "frozen", "coarse", "full"][..])),
+        option::of(select(
+            &["none", "secure", "{ seed: 1 }", "{ seed: 2 }"][..],
+        )),
+        limits(),
+        option::of(any::<bool>()),
+    );
+    (lists, settings).prop_map(
+        |(
+            (storage, hosts, denied_hosts, variables, denied_variables),
+            (clocks, random, limits, strict),
+        )| Draft {
+            storage,
+            hosts,
+            denied_hosts,
+            variables,
+            denied_variables,
+            clocks,
+            random,
+            limits,
+            strict,
+        },
+    )
+}
+
+/// Asks a grant everything that the small alphabet has, and returns what was allowed, in order.
+fn answers(grant: &Grant) -> Vec<bool> {
+    let mut paths = Vec::new();
+    for place in ["/w", "/c", "/srv", "/other", "/w-x"] {
+        let mut level = vec![VirtualPath::parse(place).unwrap()];
+        for _ in 0..3 {
+            let next = level
+                .iter()
+                .flat_map(|path| ["a", "b", "a-b"].map(|name| path.join(name).unwrap()))
+                .collect();
+            paths.append(&mut level);
+            level = next;
+        }
+    }
+    let mut answers = Vec::new();
+    let mut ask = |operation: &Operation<'_>| {
+        answers.push(grant.decide(operation).is_ok());
+    };
+    for path in &paths {
+        for access in [
+            StorageAccess::Read,
+            StorageAccess::Write,
+            StorageAccess::Traverse,
+        ] {
+            ask(&Operation::Storage { path, access });
+        }
+    }
+    for from in paths.iter().step_by(7) {
+        for to in paths.iter().step_by(5) {
+            ask(&Operation::StorageLink {
+                from,
+                to,
+                kind: LinkKind::Rename,
+            });
+        }
+    }
+    for key in KEYS {
+        ask(&Operation::Environment { key });
+    }
+    for host in HOSTS {
+        ask(&Operation::HttpRequest {
+            scheme: "https",
+            host,
+            port: 443,
+            method: "GET",
+            path: "/",
+        });
+    }
+    for clock in [Clock::Wall, Clock::Monotonic, Clock::Wait] {
+        ask(&Operation::Clock { clock });
+    }
+    for source in [
+        RandomSource::Secure,
+        RandomSource::Insecure,
+        RandomSource::Seed,
+    ] {
+        ask(&Operation::Random { source });
+    }
+    answers
+}
+
+fn ask(policy: &Policy, ceiling: Option<&Policy>) -> Vec<bool> {
+    answers(&admit(policy, ceiling, &["w", "c"]))
+}
+
+/// Tells whether everything in `narrow` is in `wide`.
+fn within(narrow: &[bool], wide: &[bool]) -> bool {
+    narrow.len() == wide.len()
+        && narrow
+            .iter()
+            .zip(wide)
+            .all(|(narrow, wide)| !narrow || *wide)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn nothing_is_denied_by_one_more_allow(draft in draft(), rule in storage(), host in select(&HOSTS[..]), key in select(&KEYS[..])) {
+        let before = ask(&draft.policy(), None);
+        let mut more = draft;
+        more.storage.insert(0, rule);
+        more.hosts.push(host);
+        more.variables.push(key);
+        prop_assert!(within(&before, &ask(&more.policy(), None)));
+    }
+
+    #[test]
+    fn nothing_is_allowed_by_one_more_deny(draft in draft(), host in select(&HOSTS[..]), key in select(&KEYS[..])) {
+        let before = ask(&draft.policy(), None);
+        let mut more = draft;
+        more.denied_hosts.push(host);
+        more.denied_variables.push(key);
+        prop_assert!(within(&ask(&more.policy(), None), &before));
+    }
+
+    #[test]
+    fn the_order_of_entries_does_not_matter(draft in draft(), ceiling in draft()) {
+        let (one, other) = (draft.policy(), draft.reversed().policy());
+        let (ceiling, turned) = (ceiling.policy(), ceiling.reversed().policy());
+        let (one, other) = (admit(&one, Some(&ceiling), &["w", "c"]), admit(&other, Some(&turned), &["w", "c"]));
+        prop_assert_eq!(answers(&one), answers(&other));
+        prop_assert_eq!(one.mounts(), other.mounts());
+        prop_assert_eq!(one.limits(), other.limits());
+        prop_assert_eq!(one.reach(), other.reach());
+        prop_assert!(one.environment_keys().eq(other.environment_keys()));
+    }
+
+    #[test]
+    fn explanations_say_what_is_decided(draft in draft(), ceiling in option::of(draft()), uri in uri()) {
+        let ceiling = ceiling.map(|ceiling| ceiling.policy());
+        let grant = admit(&draft.policy(), ceiling.as_ref(), &["w"]);
+        let path = VirtualPath::parse(uri.trim_start_matches("fs:/").trim_end_matches("/**")).unwrap_or_else(|_| VirtualPath::root());
+        for access in [StorageAccess::Read, StorageAccess::Write, StorageAccess::Traverse] {
+            let operation = Operation::Storage { path: &path, access };
+            let explanation = grant.explain(&operation);
+            match grant.decide(&operation) {
+                Ok(permit) => {
+                    prop_assert!(explanation.allowed);
+                    prop_assert_eq!(explanation.rule.as_ref(), permit.rule());
+                }
+                Err(denial) => {
+                    prop_assert!(!explanation.allowed);
+                    prop_assert_eq!(explanation.reason, Some(denial.reason()));
+                    prop_assert_eq!(explanation.remedy.as_ref(), denial.remedy());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_remedy_is_one(draft in draft(), uri in uri()) {
+        // What a denial proposes to grant can be granted, and then the operation is allowed.
+        let text = draft.yaml();
+        let grant = admit(&draft.policy(), None, &["w", "c"]);
+        let path = VirtualPath::parse(uri.trim_start_matches("fs:/").trim_end_matches("/**")).unwrap_or_else(|_| VirtualPath::root());
+        for access in [StorageAccess::Read, StorageAccess::Write, StorageAccess::Traverse] {
+            let operation = Operation::Storage { path: &path, access };
+            let Err(denial) = grant.decide(&operation) else { continue };
+            let Some(casemate_policy::Remedy::Grant(arguments)) = denial.remedy() else { continue };
+            let [word, uri] = arguments.as_slice() else { panic!("{arguments:?}") };
+            let permission = match word.as_str() {
+                "read" => Permission::Read(uri.clone()),
+                _ => Permission::Write(uri.clone()),
+            };
+            let Ok(edited) = edit(&text, &PolicyEdit::Grant(permission)) else {
+                // A name that is no root yet can be an absolute place in the policy.
+                continue;
+            };
+            let after = admit(&policy(&edited.text), None, &["w", "c"]);
+            // A root itself is no file: the subtree below it is all that can be granted.
+            prop_assert!(after.decide(&operation).is_ok() || uri.ends_with("/**"), "{operation} {uri}");
+        }
+    }
+
+    #[test]
+    fn printing_then_parsing_is_identity(draft in draft()) {
+        let policy = draft.policy();
+        prop_assert_eq!(&Policy::parse(&policy.to_yaml()).unwrap(), &policy);
+        prop_assert_eq!(Policy::parse(&policy.to_yaml()).unwrap().to_yaml(), policy.to_yaml());
+    }
+
+    #[test]
+    fn under_a_ceiling_is_allowed_what_both_allow(mut draft in draft(), mut ceiling in draft()) {
+        // Strictness of a ceiling reaches into the policy; it is compared on its own.
+        draft.strict = None;
+        ceiling.strict = None;
+        let (policy, ceiling) = (draft.policy(), ceiling.policy());
+        let grant = admit(&policy, Some(&ceiling), &["w", "c"]);
+        let (own, other) = (ask(&policy, None), ask(&ceiling, None));
+        let both: Vec<bool> = own.iter().zip(&other).map(|(own, other)| *own && *other).collect();
+        prop_assert_eq!(answers(&grant), both);
+        for limit in [admit(&policy, None, &[]), admit(&ceiling, None, &[])] {
+            prop_assert!(grant.limits().memory <= limit.limits().memory);
+            prop_assert!(grant.limits().cpu <= limit.limits().cpu);
+            prop_assert!(grant.limits().time <= limit.limits().time);
+            prop_assert!(grant.limits().concurrency <= limit.limits().concurrency);
+            prop_assert!(grant.clocks() <= limit.clocks());
+        }
+    }
+
+    #[test]
+    fn every_mount_can_be_listed_unless_its_root_is_not_bound(draft in draft(), ceiling in option::of(draft())) {
+        let ceiling = ceiling.map(|ceiling| ceiling.policy());
+        let policy = draft.policy();
+        for bound in [&["w", "c"][..], &["w"][..]] {
+            let grant = admit(&policy, ceiling.as_ref(), bound);
+            for mount in grant.mounts() {
+                let allowed = grant.decide(&Operation::Storage { path: &mount.guest, access: StorageAccess::Traverse }).is_ok();
+                let unbound = mount.guest.as_str().starts_with("/c") && bound.len() == 1;
+                prop_assert_eq!(allowed, !unbound, "{}", mount.guest);
+            }
+        }
+    }
+
+    #[test]
+    fn what_does_not_widen_allows_nothing_more(before in draft(), after in draft(), drop in any::<proptest::sample::Index>()) {
+        // Unrelated policies nearly always widen; one with an entry less nearly never does.
+        let mut less = before.clone();
+        if !less.storage.is_empty() {
+            less.storage.remove(drop.index(less.storage.len()));
+        }
+        let before = before.policy();
+        for after in [after.policy(), less.policy()] {
+            if !widens(&before, &after) {
+                prop_assert!(within(&ask(&after, None), &ask(&before, None)));
+            }
+        }
+        prop_assert!(!widens(&before, &less.policy()));
+        prop_assert!(!widens(&before, &before));
+    }
+
+    #[test]
+    fn what_is_granted_and_revoked_leaves_the_policy_as_it_was(
+        draft in draft(),
+        uri in uri(),
+        host in select(&HOSTS[..]),
+        key in select(&KEYS[..]),
+        printed in any::<bool>(),
+    ) {
+        let text = if printed { draft.policy().to_yaml() } else { draft.yaml() };
+        let before = policy(&text);
+        let permissions = [
+            Permission::Read(uri.clone()),
+            Permission::Write(uri),
+            Permission::Network(host.to_owned()),
+            Permission::Environment(key.to_owned()),
+        ];
+        for permission in permissions {
+            let Ok(granted) = edit(&text, &PolicyEdit::Grant(permission.clone())) else {
+                // Only a deny entry stands in the way of a grant.
+                prop_assert!(!draft.denied_hosts.is_empty() || !draft.denied_variables.is_empty());
+                continue;
+            };
+            let after = policy(&granted.text);
+            prop_assert_eq!(granted.changed, widens(&before, &after));
+            if granted.changed {
+                prop_assert!(within(&ask(&before, None), &ask(&after, None)));
+                let revoked = edit(&granted.text, &PolicyEdit::Revoke(permission.clone()));
+                prop_assert!(revoked.is_ok(), "{revoked:?}\n{}", granted.text);
+                prop_assert_eq!(policy(&revoked.unwrap().text), before.clone());
+            }
+        }
+    }
+
+    #[test]
+    fn any_limit_can_be_set(draft in draft(), memory in 1_u64..4096, concurrency in 1_u32..=1024) {
+        let text = draft.yaml();
+        let set = |text: &str, key: &str, value: String| {
+            edit(text, &PolicyEdit::Limit { key: key.to_owned(), value }).unwrap().text
+        };
+        let text = set(&set(&text, "memory", format!("{memory}Mi")), "concurrency", concurrency.to_string());
+        let limits = policy(&text).limits();
+        prop_assert_eq!((limits.memory, limits.concurrency), (Some(memory << 20), Some(concurrency)));
+    }
+
+    #[test]
+    fn no_text_panics(text in "(version: \"1.0\"\n)?(permissions:\n)?[ -~\n\t]{0,200}") {
+        if let Err(error) = Policy::parse(&text) {
+            prop_assert!(error.line >= 1 && error.column >= 1);
+        }
+        let _ = edit(&text, &PolicyEdit::Grant(Permission::Read("fs://w/a".to_owned())));
+    }
+
+    #[test]
+    fn no_broken_file_panics(draft in draft(), cut in any::<proptest::sample::Index>(), noise in select(&["", "-", ":", "[", "{", "\"", "#", " ", "\n", "\t", "&a", "*a", "!x"][..])) {
+        let mut text = draft.yaml();
+        let at = cut.index(text.len());
+        text.insert_str(at, noise);
+        for change in [PolicyEdit::Grant(Permission::Write("fs://w/a".to_owned())), PolicyEdit::Revoke(Permission::Environment("A".to_owned()))] {
+            if let Ok(edited) = edit(&text, &change) {
+                prop_assert!(Policy::parse(&edited.text).is_ok());
+            }
+        }
+    }
+}
