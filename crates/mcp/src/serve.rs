@@ -1,0 +1,184 @@
+//! One client from its first message to its last.
+
+use crate::connection::Connection;
+use crate::guard::Guard;
+use crate::handler::{Changes, Ending, Handler};
+use casemate_runtime::Catalog;
+use rmcp::service::{QuitReason, ServerInitializeError};
+use rmcp::{Peer, RoleServer};
+use std::pin::pin;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+/// How long calls in progress may go on when the client has closed its end: a script that pipes
+/// its requests in and waits gets the answers of quick calls.
+const GRACE: Duration = Duration::from_millis(1_000);
+/// How long stopping the calls and writing the answers may take after that.
+const FLUSH: Duration = Duration::from_millis(700);
+
+/// What the model is told of the server. The first 512 characters stand on their own.
+const INSTRUCTIONS: &str = "Each tool runs in a sandbox and reaches only what the person has granted it. \
+A result that says \"Casemate refused: …\" means that the tool was not allowed to reach that; \
+a file or host it then calls missing may well exist. Calling again does not help: tell the person \
+what was refused and the id of the call, and let them decide.";
+
+/// How a server presents itself.
+#[derive(Clone, Debug)]
+pub struct ServeOptions {
+    /// Version in `serverInfo`.
+    pub version: String,
+    /// What the model is told of the server as a whole; `None` for nothing.
+    pub instructions: Option<String>,
+}
+
+impl Default for ServeOptions {
+    fn default() -> Self {
+        Self {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            instructions: Some(INSTRUCTIONS.to_owned()),
+        }
+    }
+}
+
+/// Why serving ended other than by the client's or the operator's wish.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The conversation could not begin.
+    #[error("the client could not be served")]
+    Handshake(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The loop that serves the client ended by a panic.
+    #[error("a defect in Casemate ended the connection")]
+    Defect(#[source] tokio::task::JoinError),
+}
+
+/// Serves one client on this process's standard input and output, until the input ends or `stop`
+/// is cancelled.
+///
+/// At the end no further message is read, calls in progress are stopped (when the input ended:
+/// after a grace of a second), what is answered is written, and the function returns within two
+/// seconds, however busy a guest is. Standard output carries messages and nothing else.
+///
+/// Where standard input is no pipe a thread may go on waiting for it: shut the tokio runtime down
+/// without waiting for blocking tasks.
+///
+/// # Errors
+///
+/// Fails when the client could not be greeted or on a defect.
+pub async fn serve_stdio(
+    catalogs: watch::Receiver<Arc<Catalog>>,
+    options: ServeOptions,
+    stop: CancellationToken,
+) -> Result<(), ServeError> {
+    // The pipes of the process itself, not through a pool of blocking threads: a third of the cost.
+    let (reader, writer) = rmcp::transport::stdio_pipes();
+    serve_on(reader, writer, catalogs, options, stop).await
+}
+
+/// Serves one client on any pair of byte streams, one message a line; see [`serve_stdio`].
+///
+/// # Errors
+///
+/// As [`serve_stdio`].
+pub async fn serve_on<R, W>(
+    reader: R,
+    writer: W,
+    catalogs: watch::Receiver<Arc<Catalog>>,
+    options: ServeOptions,
+    stop: CancellationToken,
+) -> Result<(), ServeError>
+where
+    R: AsyncRead + Send + Unpin + 'static,
+    W: AsyncWrite + Send + Unpin + 'static,
+{
+    let ending = Ending::default();
+    // Also when this future is dropped: nothing goes on behind the caller's back.
+    let quit = CancellationToken::new();
+    let _on_drop = (
+        ending.input.clone().drop_guard(),
+        ending.calls.clone().drop_guard(),
+        quit.clone().drop_guard(),
+    );
+    let handler = Handler::new(
+        catalogs.clone(),
+        &options.version,
+        options.instructions.as_deref(),
+        ending.clone(),
+    );
+    let _news = AbortOnDropHandle::new(tokio::spawn(tell_legacy(
+        catalogs,
+        handler.legacy_peer(),
+    )));
+    let connection = Connection::new(
+        reader,
+        writer,
+        stop.clone(),
+        ending.input.clone(),
+        quit.clone(),
+    );
+    let mut session = pin!(session(Guard::new(handler), connection));
+
+    tokio::select! {
+        ended = &mut session => return ended,
+        () = ending.input.cancelled() => {}
+        () = stop.cancelled() => {}
+    }
+    tokio::select! {
+        ended = &mut session => return ended,
+        () = stop.cancelled() => {}
+        () = tokio::time::sleep(GRACE) => {}
+    }
+    ending.calls.cancel();
+    match tokio::time::timeout(FLUSH, &mut session).await {
+        Ok(ended) => ended,
+        Err(_elapsed) => {
+            tracing::warn!("the client does not read its answers, they are dropped");
+            Ok(())
+        }
+    }
+}
+
+async fn session<R, W>(
+    service: Guard<Handler>,
+    connection: Connection<R, W>,
+) -> Result<(), ServeError>
+where
+    R: AsyncRead + Send + Unpin + 'static,
+    W: AsyncWrite + Send + Unpin + 'static,
+{
+    // rmcp's own token would cut the answers off; the connection ends its input instead.
+    let running = match rmcp::serve_server(service, connection).await {
+        Ok(running) => running,
+        // It came and went without a word.
+        Err(ServerInitializeError::ConnectionClosed(_)) => return Ok(()),
+        // Its end of the answers is closed.
+        Err(ServerInitializeError::TransportError { error, .. }) => {
+            tracing::debug!(%error, "the client left during the handshake");
+            return Ok(());
+        }
+        Err(error) => return Err(ServeError::Handshake(error.into())),
+    };
+    match running.waiting().await {
+        Ok(QuitReason::JoinError(error)) | Err(error) => Err(ServeError::Defect(error)),
+        Ok(_) => Ok(()),
+    }
+}
+
+/// Tells the client of an older handshake when the list changes; modern ones subscribe.
+async fn tell_legacy(
+    catalogs: watch::Receiver<Arc<Catalog>>,
+    peer: Arc<OnceLock<Peer<RoleServer>>>,
+) {
+    let mut changes = Changes::from_now(catalogs);
+    loop {
+        changes.next().await;
+        if let Some(peer) = peer.get()
+            && let Err(error) = peer.notify_tool_list_changed().await
+        {
+            tracing::debug!(%error, "the client cannot be told of a change");
+        }
+    }
+}
