@@ -84,7 +84,6 @@ impl fmt::Display for RuleRef {
 
 /// What a permit gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Permitted<'g> {
     /// The use of the path.
     Storage,
@@ -124,7 +123,6 @@ impl<'g> Permit<'g> {
 
 /// What would change a denial.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Remedy {
     /// The arguments of `casemate grant NAME`, as in `["read", "fs://workspace/x"]`.
     Grant(Vec<String>),

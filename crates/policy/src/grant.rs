@@ -93,7 +93,6 @@ struct Setting<T> {
 /// Counts what the rules allow, also where a root is not bound or a kind is not enforced yet, so that it never says
 /// less than what a later start could bring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
 pub struct Reach {
     /// Reads files.
     pub storage_read: bool,

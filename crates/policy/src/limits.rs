@@ -6,7 +6,6 @@ use crate::language::{Document, LimitRules};
 
 /// What one call may use, in force: policy and ceiling over the defaults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Limits {
     /// All linear memory and tables of the call together, in bytes.
     pub memory: u64,

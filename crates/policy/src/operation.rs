@@ -7,7 +7,6 @@ use crate::path::VirtualPath;
 
 /// One request of a guest, in canonical form; the only thing a grant decides about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Operation<'a> {
     /// Use of one path.
     Storage {
@@ -113,7 +112,6 @@ pub enum RandomSource {
 
 /// A step with a raw socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum SocketAction {
     /// Creating a TCP socket.
     CreateTcp,

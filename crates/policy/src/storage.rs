@@ -14,7 +14,6 @@ use crate::pattern::{Anchor, PathPattern, StorageUri};
 
 /// A directory that a guest is shown.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
 pub struct Mount {
     /// Where the guest sees it.
     pub guest: VirtualPath,

@@ -333,3 +333,42 @@ fn text_cannot_be_smuggled_into_the_file() {
         }
     }
 }
+
+#[test]
+fn unusual_layouts_are_changed_rightly_or_not_at_all() {
+    let text = "version: \"1.0\"\npermissions:\n  storage:\n    allow:\n      -\n        uri: \"fs://w/a\"\n        access: [read]\n      - uri: >-\n          fs://w/b\n        access:\n        - read\n        - write\n      - access: [ 'read' , 'write', ] # both\n        uri: 'fs://w/c'\n";
+    check(
+        text,
+        &PolicyEdit::Revoke(read("fs://w/b")),
+        &text.replace("        - read\n", ""),
+    );
+    check(
+        text,
+        &PolicyEdit::Revoke(write("fs://w/c")),
+        &text.replace("[ 'read' , 'write', ]", "['read']"),
+    );
+    check(
+        text,
+        &PolicyEdit::Revoke(read("fs://w/a")),
+        &text.replace(
+            "      -\n        uri: \"fs://w/a\"\n        access: [read]\n",
+            "",
+        ),
+    );
+    check(
+        text,
+        &grant(write("fs://w/a")),
+        &text.replace("[read]", "[read, write]"),
+    );
+    check(
+        text,
+        &grant(read("fs://w/d")),
+        &format!("{text}      - uri: \"fs://w/d\"\n        access: [\"read\"]\n"),
+    );
+    let multi = text.replace("[read]", "[\n          read # yes\n        ]");
+    let error = edit(&multi, &grant(write("fs://w/a"))).unwrap_err();
+    assert!(
+        matches!(error, EditError::ByHand { line: 7, .. }),
+        "{error}"
+    );
+}
