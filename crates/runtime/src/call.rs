@@ -103,6 +103,8 @@ pub struct CallReport {
     pub detail: Option<String>,
 }
 
+/// Longest detail of a failure, in bytes.
+const MAX_DETAIL: usize = 4_096;
 /// Calls of one component that may wait for a slot.
 const MAX_WAITING: usize = 256;
 
@@ -468,9 +470,25 @@ fn classify(error: &wasmtime::Error, guest: &Guest) -> Failure {
     };
     Failure {
         outcome,
-        // `Debug` of a Wasmtime error holds guest symbol names; `chain` does not.
-        detail: chain(error.as_ref()),
+        detail: inert(&chain(error.as_ref())),
     }
+}
+
+/// Text with names that a guest chose, on one line, without what acts on a terminal, capped.
+fn inert(text: &str) -> String {
+    let mut line = String::new();
+    for character in text.chars() {
+        if line.len() > MAX_DETAIL - 16 {
+            line.push('…');
+            break;
+        }
+        if character.is_control() || !crate::docs::is_plain(character) {
+            line.extend(character.escape_default());
+        } else {
+            line.push(character);
+        }
+    }
+    line
 }
 
 /// Limits whose errors Wasmtime keeps private and only words.

@@ -190,6 +190,11 @@ pub enum StartError {
     Id(getrandom::Error),
 }
 
+/// A name for a record: no line breaks, single spaces.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 impl Tool {
     pub(crate) fn new(
         name: String,
@@ -265,7 +270,7 @@ impl Tool {
             component: self.installed.name.to_string(),
             digest: *grant.identity().digest(),
             tool: self.spec.name.clone(),
-            caller: crate::docs::plain_text(caller, MAX_CALLER),
+            caller: one_line(&crate::docs::plain_text(caller, MAX_CALLER)),
             policy: self.installed.policy,
             seeded: seeded(grant.random()),
         };

@@ -67,7 +67,7 @@ pub fn plain_text(text: &str, max_bytes: usize) -> String {
 }
 
 /// Whether `character` shows as itself, in its place, on every terminal.
-fn is_plain(character: char) -> bool {
+pub(crate) fn is_plain(character: char) -> bool {
     !character.is_control()
         && !matches!(character,
             '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'

@@ -12,6 +12,8 @@ mod common;
 #[path = "../common/fixture.rs"]
 mod fixture;
 
+mod intake;
+mod neighbours;
 mod resources;
 mod smoke;
 
