@@ -1,0 +1,90 @@
+//! Asking the person. The only place that decides whether there is one.
+
+use crate::error::CommandError;
+use crate::print::{FAINT, Page, Printer};
+use crate::settings::Settings;
+use rustix::termios::{QueueSelector, tcflush};
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead as _, BufReader, IsTerminal as _, Read as _, Write as _};
+
+/// Longest answer that is read, in bytes.
+const MAX_ANSWER: u64 = 64;
+
+/// A person at a terminal: one who types and sees, on the terminal that controls the process.
+pub(crate) struct Person(File);
+
+impl Person {
+    /// The person, if there is one. Input and errors must be terminals, so that neither a pipe of `yes` nor a
+    /// program that hides the question answers it.
+    pub(crate) fn present() -> Option<Self> {
+        if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
+            return None;
+        }
+        let terminal = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open("/dev/tty")
+            .ok()?;
+        Some(Self(terminal))
+    }
+
+    /// Asks a question that is answered no unless the answer is yes.
+    pub(crate) fn agrees(&self, question: &str) -> bool {
+        // What was typed before the question was seen does not answer it.
+        if tcflush(&self.0, QueueSelector::IFlush).is_err() {
+            return false;
+        }
+        let question = crate::print::inert(question);
+        if write!(&self.0, "{question} [y/N] ").is_err() {
+            return false;
+        }
+        let mut answer = String::new();
+        let read = BufReader::new(&self.0)
+            .take(MAX_ANSWER)
+            .read_line(&mut answer);
+        read.is_ok() && matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
+    }
+}
+
+/// Has the person confirm that a component may do more. Returns only if it may.
+///
+/// `what` shows exactly what would be written. `yes` is `--yes`, which asks nothing and grants nothing.
+pub(crate) fn confirm_widening(
+    settings: &Settings,
+    printer: &Printer,
+    yes: bool,
+    what: &Page,
+    question: &str,
+) -> Result<(), CommandError> {
+    if settings.config.grants_without_terminal {
+        let mut page = what.clone();
+        page.styled(
+            FAINT,
+            "not asked: the configuration says grants.without-terminal = true",
+        )
+        .end();
+        printer.note(&page);
+        return Ok(());
+    }
+    let refuse = |message: &str| {
+        Err(CommandError::denied(message).hint(
+            "a person types this command in a terminal and answers there; nothing was changed",
+        ))
+    };
+    if yes {
+        printer.note(what);
+        return refuse("this widens what the component may do, and --yes grants nothing");
+    }
+    let Some(person) = Person::present() else {
+        printer.note(what);
+        return refuse(
+            "this widens what the component may do, and there is no terminal to confirm it on",
+        );
+    };
+    printer.note(what);
+    if person.agrees(question) {
+        Ok(())
+    } else {
+        Err(CommandError::denied("not confirmed; nothing was changed"))
+    }
+}

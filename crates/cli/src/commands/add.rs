@@ -1,0 +1,223 @@
+//! `add`: install a component under a name, with nothing granted unless a policy is given and confirmed.
+
+use crate::arguments::{Bindings, Format};
+use crate::ask::{Person, confirm_widening};
+use crate::engine;
+use crate::error::{CommandError, ExitStatus};
+use crate::inspection::{Inspection, done};
+use crate::location::author_wit;
+use crate::print::{BAD, CAUTION, Page, Printer};
+use crate::progress::during;
+use crate::settings::Settings;
+use casemate_artifact::{Reference, read_policy_file, read_policy_path};
+use casemate_policy::{ComponentName, Policy, widens};
+use casemate_runtime::InstallPlan;
+use clap::Args;
+use serde_json::json;
+use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Path of a component, or a file:// URL
+    reference: String,
+    /// Its name here, and the beginning of its tools' names [default: after the file]
+    #[arg(long)]
+    name: Option<ComponentName>,
+    /// Give it this policy, once confirmed
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+    /// WIT text of the author, a file or a directory, for descriptions
+    #[arg(long, value_name = "PATH")]
+    wit: Option<PathBuf>,
+    /// Ask nothing; grants nothing either
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    format: Format,
+}
+
+pub(crate) fn run(
+    arguments: &Arguments,
+    settings: &Settings,
+    printer: &Printer,
+) -> Result<ExitStatus, CommandError> {
+    let reference = Reference::parse(&arguments.reference, &settings.base)?;
+    let policy = match &arguments.policy {
+        Some(file) => Some(read_policy(&settings.base.join(file))?),
+        None => None,
+    };
+    let docs = match &arguments.wit {
+        Some(path) => Some(author_wit(settings, path)?),
+        None => None,
+    };
+    let settings_without_roots = Settings {
+        config: Default::default(),
+        ..settings.clone()
+    };
+    let opened = engine::open(&settings_without_roots, &Bindings::default(), "add", true)?;
+    let plan = during("reading", || {
+        opened
+            .runtime
+            .plan_install(&reference, arguments.name.clone(), docs)
+    })?;
+
+    let mut what = Inspection {
+        component: plan.inspected(),
+        name: Some(plan.name()),
+        source: plan.source(),
+    }
+    .page();
+    what.end().page(&granted(settings, &plan, policy.as_ref()));
+    confirm(
+        arguments,
+        settings,
+        printer,
+        &plan,
+        policy.as_ref().map(|(_, policy)| policy),
+        &what,
+    )?;
+
+    let name = plan.name().clone();
+    let digest = *plan.inspected().digest();
+    let tools = plan.tool_names().to_vec();
+    let text = policy.as_ref().map(|(text, _)| text.as_str());
+    during("compiling, once", || opened.runtime.install(plan, text))?;
+
+    if arguments.format.json {
+        printer.json(
+            &json!({ "added": name.as_str(), "digest": digest.to_string(), "tools": tools }),
+        )?;
+        return Ok(ExitStatus::Ok);
+    }
+    let mut page = done(&format!(
+        "added {name} ({}) with {} tools",
+        digest.short(),
+        tools.len()
+    ));
+    page.text("  what it may do: ")
+        .line(&settings.command(&["policy", "show", name.as_str()]));
+    page.text("  to let it do more: ").line(&settings.command(&[
+        "grant",
+        name.as_str(),
+        "read",
+        "DIR",
+    ]));
+    printer.data(&page)?;
+    Ok(ExitStatus::Ok)
+}
+
+fn read_policy(path: &std::path::Path) -> Result<(String, Policy), CommandError> {
+    let file = read_policy_path(path)?
+        .ok_or_else(|| CommandError::usage(format!("there is no file {}", path.display())))?;
+    let policy = Policy::parse(&file.text).map_err(|error| CommandError::Policy {
+        path: path.to_owned(),
+        error,
+    })?;
+    Ok((file.text, policy))
+}
+
+/// What it would be granted, for a person.
+fn granted(settings: &Settings, plan: &InstallPlan, policy: Option<&(String, Policy)>) -> Page {
+    let mut page = Page::default();
+    page.heading("Granted");
+    match policy {
+        Some((_, policy)) => {
+            for rule in policy.rules() {
+                page.text("  ").word(&rule.text).end();
+            }
+            if policy.rules().is_empty() {
+                page.line("  nothing");
+            }
+            for warning in policy.warnings() {
+                page.warning(&warning.to_string());
+            }
+        }
+        None if settings
+            .home
+            .policy_file(plan.name())
+            .symlink_metadata()
+            .is_ok() =>
+        {
+            page.text("  what ")
+                .word(&settings.home.policy_file(plan.name()).display().to_string())
+                .line(" says");
+        }
+        None => {
+            page.line("  nothing: no files, no network, no variables");
+        }
+    }
+    if let Some(previous) = plan.previous() {
+        page.end().heading("Replaces");
+        page.text(&format!("  {} from ", previous.digest.short()))
+            .word(&previous.source)
+            .end();
+        if !previous.same_source {
+            page.text("  ")
+                .styled(CAUTION, "it comes from another place")
+                .end();
+        }
+        if !previous.grown.is_empty() {
+            let grown: Vec<&str> = previous
+                .grown
+                .iter()
+                .map(|capability| capability.as_str())
+                .collect();
+            page.text("  ")
+                .styled(BAD, "it can now ask for")
+                .text(&format!(" {}", grown.join(", ")))
+                .end();
+        }
+    }
+    page
+}
+
+/// Asks the person: always when something is widened, otherwise on a terminal only.
+fn confirm(
+    arguments: &Arguments,
+    settings: &Settings,
+    printer: &Printer,
+    plan: &InstallPlan,
+    new: Option<&Policy>,
+    what: &Page,
+) -> Result<(), CommandError> {
+    let name = plan.name();
+    // A policy of that name that cannot be read or does not load could grant anything.
+    let present = match read_policy_file(&settings.home, name) {
+        Ok(None) => Some(Policy::empty()),
+        Ok(Some(file)) => Policy::parse(&file.text).ok(),
+        Err(_) => None,
+    };
+    let grants = present
+        .as_ref()
+        .is_none_or(|policy| widens(&Policy::empty(), policy));
+    let inherits = match plan.previous() {
+        // Somebody wrote a policy for a name that nothing had.
+        None => new.is_none(),
+        Some(previous) => {
+            previous.digest != *plan.inspected().digest()
+                && (!previous.grown.is_empty() || !previous.same_source)
+        }
+    };
+    let old = match (present, plan.previous()) {
+        (Some(policy), Some(_)) => policy,
+        _ => Policy::empty(),
+    };
+    let question = match plan.previous() {
+        Some(_) => format!("Replace {name} and let it do this?"),
+        None => format!("Add {name} and let it do this?"),
+    };
+    let widening = new.is_some_and(|new| widens(&old, new));
+    if widening || (grants && inherits) {
+        return confirm_widening(settings, printer, arguments.yes, what, &question);
+    }
+    printer.note(what);
+    if arguments.yes {
+        return Ok(());
+    }
+    match Person::present() {
+        Some(person) if !person.agrees(&question) => {
+            Err(CommandError::denied("not confirmed; nothing was changed"))
+        }
+        Some(_) | None => Ok(()),
+    }
+}

@@ -1,0 +1,319 @@
+//! `doctor`: is everything in place, and does a tool run?
+
+use crate::arguments::{Bindings, Format, Global};
+use crate::commands::demo::EXAMPLE;
+use crate::engine;
+use crate::error::{CommandError, ExitStatus};
+use crate::print::{BAD, CAUTION, GOOD, Page, Printer};
+use crate::progress::during;
+use crate::roots::danger;
+use crate::settings::Settings;
+use casemate_artifact::{Home, LockFile, Reference, read_policy_file, read_policy_path};
+use casemate_policy::Policy;
+use casemate_runtime::{Outcome, Runtime};
+use clap::Args;
+use serde_json::{Value, json};
+use std::path::Path;
+use tokio_util::sync::CancellationToken;
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Level {
+    Good,
+    Advice,
+    Error,
+}
+
+/// One thing that was looked at.
+struct Finding {
+    level: Level,
+    what: String,
+    hint: Option<String>,
+}
+
+#[derive(Default)]
+struct Findings(Vec<Finding>);
+
+impl Findings {
+    fn add(&mut self, level: Level, what: impl Into<String>, hint: Option<String>) {
+        self.0.push(Finding {
+            level,
+            what: what.into(),
+            hint,
+        });
+    }
+
+    fn good(&mut self, what: impl Into<String>) {
+        self.add(Level::Good, what, None);
+    }
+
+    fn error(&mut self, error: &CommandError) {
+        let shown = error.shown();
+        self.add(Level::Error, shown.message, shown.hint);
+    }
+}
+
+/// With a configuration that may not load: then that is a finding like any other.
+pub(crate) fn run(
+    arguments: &Arguments,
+    global: &Global,
+    printer: &Printer,
+) -> Result<ExitStatus, CommandError> {
+    match Settings::load(global) {
+        Ok(settings) => with(arguments, &settings, printer),
+        Err(error) => {
+            let settings = Settings::locate(global)?;
+            let mut findings = Findings::default();
+            findings.error(&error);
+            look(&settings, &mut findings);
+            report(arguments, printer, &findings)
+        }
+    }
+}
+
+pub(crate) fn with(
+    arguments: &Arguments,
+    settings: &Settings,
+    printer: &Printer,
+) -> Result<ExitStatus, CommandError> {
+    let mut findings = Findings::default();
+    if settings.config.grants_without_terminal {
+        findings.add(
+            Level::Advice,
+            "grants.without-terminal = true: any process of yours can grant anything",
+            Some(format!(
+                "remove it from {} where a person works",
+                settings.home.config_file().display()
+            )),
+        );
+    }
+    look(settings, &mut findings);
+    report(arguments, printer, &findings)
+}
+
+fn look(settings: &Settings, findings: &mut Findings) {
+    home(settings, findings);
+    roots(settings, findings);
+    ceiling(findings);
+    components(settings, findings);
+    match during("trying a call", try_call) {
+        Ok(()) => {
+            findings.good("the engine runs: a tool was compiled and called in a throw-away home")
+        }
+        Err(error) => findings.error(&error),
+    }
+}
+
+fn home(settings: &Settings, findings: &mut Findings) {
+    let before = findings.0.len();
+    for finding in settings.home.check() {
+        let level = if finding.is_error() {
+            Level::Error
+        } else {
+            Level::Advice
+        };
+        findings.add(level, finding.to_string(), finding.hint());
+    }
+    if findings.0.len() == before {
+        let (config, data) = (settings.home.config_dir(), settings.home.data_dir());
+        findings.good(if config == data {
+            format!("home {}", config.display())
+        } else {
+            format!("home {} and {}", config.display(), data.display())
+        });
+    }
+}
+
+fn roots(settings: &Settings, findings: &mut Findings) {
+    for (name, directory) in &settings.config.roots {
+        match directory.canonicalize() {
+            Ok(real) if !real.is_dir() => findings.add(
+                Level::Error,
+                format!(
+                    "the root {name} is {}, which is not a directory",
+                    directory.display()
+                ),
+                None,
+            ),
+            Ok(real) => match danger(settings, &real) {
+                Some(why) => findings.add(
+                    Level::Error,
+                    format!("the root {name} is {}: {why}", directory.display()),
+                    Some("bind a directory that holds only what tools may see".to_owned()),
+                ),
+                None => findings.good(format!("root {name} is {}", directory.display())),
+            },
+            Err(error) => findings.add(
+                Level::Error,
+                format!("the root {name} is {}: {error}", directory.display()),
+                Some(format!(
+                    "make it, or change {}",
+                    settings.home.config_file().display()
+                )),
+            ),
+        }
+    }
+}
+
+fn ceiling(findings: &mut Findings) {
+    let path = Path::new(engine::SYSTEM_CEILING);
+    match read_policy_path(path) {
+        Ok(None) => {}
+        Ok(Some(_)) => match engine::policy_of(path) {
+            Ok(_) => findings.good(format!("ceiling {}", path.display())),
+            Err(error) => findings.error(&error),
+        },
+        Err(error) => findings.error(&error.into()),
+    }
+}
+
+fn components(settings: &Settings, findings: &mut Findings) {
+    let lock = match LockFile::load(&settings.home) {
+        Ok(lock) => lock,
+        Err(error) => return findings.error(&error.into()),
+    };
+    let mut broken = 0;
+    for name in lock.components.keys() {
+        let path = settings.home.policy_file(name);
+        let loaded = read_policy_file(&settings.home, name)
+            .map_err(CommandError::from)
+            .and_then(|file| match file {
+                None => Ok(()),
+                Some(file) => {
+                    Policy::parse(&file.text)
+                        .map(drop)
+                        .map_err(|error| CommandError::Policy {
+                            path: path.clone(),
+                            error,
+                        })
+                }
+            });
+        if let Err(error) = loaded {
+            broken += 1;
+            findings.error(&error);
+        }
+    }
+    if lock.components.is_empty() {
+        return findings.good("nothing is installed yet");
+    }
+    // Roots are judged above; one that is refused must not hide what else is wrong.
+    let plain = Settings {
+        config: Default::default(),
+        ..settings.clone()
+    };
+    match engine::open(&plain, &Bindings::default(), "doctor", false) {
+        Ok(opened) => {
+            let catalog = opened.runtime.catalog();
+            for problem in catalog.problems() {
+                if problem.reason == "invalid.policy" {
+                    continue;
+                }
+                broken += 1;
+                let what = format!(
+                    "{} is not served: {} ({})",
+                    problem.component, problem.message, problem.reason
+                );
+                findings.add(
+                    Level::Error,
+                    what,
+                    problem.hint.as_deref().map(|hint| settings.rehome(hint)),
+                );
+            }
+        }
+        Err(error) => {
+            broken += 1;
+            findings.error(&error);
+        }
+    }
+    if broken == 0 {
+        findings.good(format!(
+            "{} components installed, each with its bytes and a policy that loads",
+            lock.components.len()
+        ));
+    }
+}
+
+/// Installs the example in a throw-away home and calls it.
+fn try_call() -> Result<(), CommandError> {
+    let failed = |error: &dyn std::fmt::Display| {
+        CommandError::failed(format!("a tool cannot be run here: {error}"))
+    };
+    let directory = tempfile::tempdir().map_err(|error| failed(&error))?;
+    let file = directory.path().join("notes.wasm");
+    std::fs::write(&file, EXAMPLE).map_err(|error| failed(&error))?;
+    let runtime = Runtime::builder(Home::single(directory.path().join("home")))
+        .parallel_compilation(true)
+        .open()?;
+    let plan = runtime.plan_install(
+        &Reference::parse("notes.wasm", directory.path())?,
+        None,
+        None,
+    )?;
+    runtime.install(plan, None)?;
+    let catalog = runtime.catalog();
+    let tool = catalog
+        .tool("notes_current_time")
+        .ok_or_else(|| failed(&"the example has no such tool"))?;
+    let arguments = tool.parse_args(json!({ "zone": "UTC" }))?;
+    let tokio = engine::on_this_thread()?;
+    let report = tokio.block_on(tool.call("doctor", arguments, CancellationToken::new()))?;
+    match report.outcome {
+        Outcome::Returned(_) => Ok(()),
+        other => Err(failed(&format!(
+            "{} {}",
+            other.label(),
+            report.detail.unwrap_or_default()
+        ))),
+    }
+}
+
+fn report(
+    arguments: &Arguments,
+    printer: &Printer,
+    findings: &Findings,
+) -> Result<ExitStatus, CommandError> {
+    let failed = findings
+        .0
+        .iter()
+        .any(|finding| finding.level == Level::Error);
+    let status = if failed {
+        ExitStatus::Failed
+    } else {
+        ExitStatus::Ok
+    };
+    if arguments.format.json {
+        let findings: Vec<Value> = findings
+            .0
+            .iter()
+            .map(|finding| {
+                let level = match finding.level {
+                    Level::Good => "ok",
+                    Level::Advice => "advice",
+                    Level::Error => "error",
+                };
+                json!({ "level": level, "what": finding.what, "hint": finding.hint })
+            })
+            .collect();
+        printer.json(&json!({ "healthy": !failed, "findings": findings }))?;
+        return Ok(status);
+    }
+    let mut page = Page::default();
+    for finding in &findings.0 {
+        match finding.level {
+            Level::Good => page.styled(GOOD, "ok:     "),
+            Level::Advice => page.styled(CAUTION, "advice: "),
+            Level::Error => page.styled(BAD, "error:  "),
+        };
+        page.word(&finding.what).end();
+        if let Some(hint) = &finding.hint {
+            page.text("        ").hint(hint);
+        }
+    }
+    printer.data(&page)?;
+    Ok(status)
+}

@@ -1,0 +1,58 @@
+//! The commands, one file each.
+
+pub(crate) mod add;
+pub(crate) mod call;
+pub(crate) mod change;
+pub(crate) mod client_config;
+pub(crate) mod completions;
+pub(crate) mod demo;
+pub(crate) mod doctor;
+pub(crate) mod inspect;
+pub(crate) mod limit;
+pub(crate) mod list;
+pub(crate) mod log;
+pub(crate) mod policy;
+pub(crate) mod remove;
+pub(crate) mod serve;
+
+use crate::arguments::{Cli, Command};
+use crate::error::{CommandError, ExitStatus};
+use crate::print::Printer;
+use crate::settings::Settings;
+
+/// Runs what was typed.
+pub(crate) fn run(cli: Cli, printer: &Printer) -> Result<ExitStatus, CommandError> {
+    let global = &cli.global;
+    match cli.command {
+        // These need no home, so a broken one does not stop them.
+        Command::Completions(arguments) => completions::run(&arguments),
+        Command::Demo(arguments) => demo::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments, global, printer),
+        command => with_settings(command, &Settings::load(global)?, printer),
+    }
+}
+
+fn with_settings(
+    command: Command,
+    settings: &Settings,
+    printer: &Printer,
+) -> Result<ExitStatus, CommandError> {
+    match command {
+        Command::Add(arguments) => add::run(&arguments, settings, printer),
+        Command::Remove(arguments) => remove::run(&arguments, settings, printer),
+        Command::List(arguments) => list::run(&arguments, settings, printer),
+        Command::Inspect(arguments) => inspect::run(&arguments, settings, printer),
+        Command::Grant(arguments) => change::grant(&arguments, settings, printer),
+        Command::Revoke(arguments) => change::revoke(&arguments, settings, printer),
+        Command::Block(arguments) => change::block(&arguments, settings, printer),
+        Command::Limit(arguments) => limit::run(&arguments, settings, printer),
+        Command::Policy(arguments) => policy::run(&arguments, settings, printer),
+        Command::Call(arguments) => call::run(&arguments, settings, printer),
+        Command::Serve(arguments) => serve::run(&arguments, settings),
+        Command::Log(arguments) => log::run(&arguments, settings, printer),
+        Command::ClientConfig(arguments) => client_config::run(&arguments, settings, printer),
+        Command::Completions(arguments) => completions::run(&arguments),
+        Command::Demo(arguments) => demo::run(&arguments),
+        Command::Doctor(arguments) => doctor::with(&arguments, settings, printer),
+    }
+}

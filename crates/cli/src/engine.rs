@@ -1,0 +1,137 @@
+//! From settings to a running library: ceiling, roots, environment.
+
+use crate::arguments::Bindings;
+use crate::environment;
+use crate::error::CommandError;
+use crate::roots::BoundRoots;
+use crate::settings::Settings;
+use casemate_artifact::read_policy_path;
+use casemate_policy::{Policy, widens};
+use casemate_runtime::Runtime;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+#[cfg(test)]
+mod tests;
+
+/// The organisation's ceiling.
+pub(crate) const SYSTEM_CEILING: &str = "/etc/casemate/ceiling.yaml";
+
+/// A runtime and what it was opened with.
+pub(crate) struct Opened {
+    pub(crate) runtime: Runtime,
+    pub(crate) roots: BoundRoots,
+}
+
+/// Opens the home for work, with the roots and the ceiling of this run.
+///
+/// `parallel` compiles on all cores, for a person who waits.
+pub(crate) fn open(
+    settings: &Settings,
+    bindings: &Bindings,
+    command: &'static str,
+    parallel: bool,
+) -> Result<Opened, CommandError> {
+    let roots = BoundRoots::resolve(settings, bindings)?;
+    let ceiling = ceiling(settings, bindings)?;
+    let mut builder = Runtime::builder(settings.home.clone())
+        .strict(settings.config.strict)
+        .environment(environment::all())
+        .parallel_compilation(parallel);
+    for (name, directory) in &roots.bound {
+        builder = builder.root(name.clone(), directory);
+    }
+    if let Some(ceiling) = ceiling {
+        builder = builder.ceiling(ceiling);
+    }
+    let runtime = builder.open()?;
+    record_dangerous(settings, &roots, command)?;
+    Ok(Opened { runtime, roots })
+}
+
+/// Reads a policy from a file that must exist.
+pub(crate) fn policy_of(path: &Path) -> Result<Policy, CommandError> {
+    match read_policy_path(path)? {
+        Some(file) => Policy::parse(&file.text).map_err(|error| CommandError::Policy {
+            path: path.to_owned(),
+            error,
+        }),
+        None => Err(CommandError::usage(format!(
+            "there is no file {}",
+            path.display()
+        ))),
+    }
+}
+
+fn ceiling(settings: &Settings, bindings: &Bindings) -> Result<Option<Policy>, CommandError> {
+    let system = Path::new(SYSTEM_CEILING);
+    let organisation = match read_policy_path(system)? {
+        Some(_) => Some(policy_of(system)?),
+        None => None,
+    };
+    let own = match &bindings.ceiling {
+        Some(file) => Some(policy_of(&settings.base.join(file))?),
+        None => None,
+    };
+    lower(organisation, own)
+}
+
+/// The ceiling in force. Who types the command cannot lift the organisation's: another one is taken in its place only if
+/// it allows nothing more.
+fn lower(
+    organisation: Option<Policy>,
+    own: Option<Policy>,
+) -> Result<Option<Policy>, CommandError> {
+    match (organisation, own) {
+        (Some(organisation), Some(own)) if widens(&organisation, &own) => Err(CommandError::usage(
+            format!("--ceiling allows more than {SYSTEM_CEILING}, which cannot be lifted"),
+        )
+        .hint("leave --ceiling out, or make it narrower")),
+        (_, Some(own)) => Ok(Some(own)),
+        (organisation, None) => Ok(organisation),
+    }
+}
+
+/// Writes into the audit trail that a dangerous root was bound on purpose.
+fn record_dangerous(
+    settings: &Settings,
+    roots: &BoundRoots,
+    command: &str,
+) -> Result<(), CommandError> {
+    if roots.dangerous.is_empty() {
+        return Ok(());
+    }
+    let path = settings.home.audit_dir().join("events.jsonl");
+    let failed = |error: &std::io::Error| CommandError::io("write", &path, error);
+    let mut file = std::fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(&path)
+        .map_err(|error| failed(&error))?;
+    for (root, why) in &roots.dangerous {
+        let directory = roots.bound.get(root);
+        tracing::warn!(%root, directory = ?directory, why, "dangerous root bound on request");
+        let event = serde_json::json!({
+            "time": format!("{:.3}", jiff::Timestamp::now()),
+            "event": "dangerous-root",
+            "command": command,
+            "root": root.as_str(),
+            "directory": directory,
+            "why": why,
+        });
+        let line = format!("{}\n", crate::print::json_line(&event)?);
+        file.write_all(line.as_bytes())
+            .map_err(|error| failed(&error))?;
+    }
+    Ok(())
+}
+
+/// A tokio runtime on the calling thread: guests that do not end in their first slice have threads of their own.
+pub(crate) fn on_this_thread() -> Result<tokio::runtime::Runtime, CommandError> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| CommandError::failed(format!("cannot start the event loop: {error}")))
+}
