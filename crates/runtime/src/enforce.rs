@@ -63,21 +63,37 @@ pub(crate) struct Trail {
 impl Trail {
     /// Records a refusal; the same one again is counted.
     pub(crate) fn denied(&self, denial: &Denial) {
+        self.record(DenialRecord {
+            reason: denial.reason(),
+            subject: denial.subject().to_owned(),
+            explanation: denial.explanation().to_owned(),
+            remedy: denial.remedy().cloned(),
+            count: 1,
+        });
+    }
+
+    /// Records a refusal that no rule of any policy could turn into a permit: what was asked
+    /// for is of a kind that is never served, such as a FIFO or a way out of a directory.
+    pub(crate) fn refused(&self, reason: Reason, subject: String, explanation: &str) {
+        self.record(DenialRecord {
+            reason,
+            subject,
+            explanation: explanation.to_owned(),
+            remedy: None,
+            count: 1,
+        });
+    }
+
+    fn record(&self, denial: DenialRecord) {
         let mut trace = self.trace.lock().unwrap_or_else(PoisonError::into_inner);
         let known = trace
             .denials
             .iter_mut()
-            .find(|known| known.reason == denial.reason() && known.subject == denial.subject());
+            .find(|known| known.reason == denial.reason && known.subject == denial.subject);
         if let Some(known) = known {
             known.count += 1;
         } else if trace.denials.len() < MAX_DENIALS {
-            trace.denials.push(DenialRecord {
-                reason: denial.reason(),
-                subject: denial.subject().to_owned(),
-                explanation: denial.explanation().to_owned(),
-                remedy: denial.remedy().cloned(),
-                count: 1,
-            });
+            trace.denials.push(denial);
         } else {
             trace.more += 1;
         }
@@ -299,6 +315,7 @@ pub(crate) fn store(
         memory: MemoryLimiter::new(limits.memory, Arc::clone(&observed.meter)),
         meter: Arc::clone(&observed.meter),
     };
+    #[expect(clippy::disallowed_methods, reason = "this is the enforcement point")]
     let mut store = Store::new(engine, guest);
     store.limiter(|guest| &mut guest.memory);
     let fuel = FUEL_PER_ELEMENT

@@ -7,13 +7,16 @@ use crate::names::{NameCollision, tool_names, tools_hash};
 use crate::runtime::{OpenError, Runtime};
 use casemate_artifact::{
     FetchError, FetchLimits, LockEntry, LockError, LockFile, PolicyFileError, Reference,
-    StoreError, VerifiedArtifact, fetch, update_policy_file,
+    StoreError, VerifiedArtifact, fetch, gc, update_policy_file,
 };
 use casemate_policy::{ComponentName, Digest, EditError, Edited, Policy, PolicyEdit, PolicyError};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
+
+/// Age below which bytes without a name are left alone.
+const GC_GRACE: Duration = Duration::from_secs(3600);
 
 /// Why a component was not installed. Nothing has changed.
 #[derive(Debug, thiserror::Error)]
@@ -319,6 +322,7 @@ impl Runtime {
             lock.components.insert(plan.name.clone(), entry);
             Ok::<_, InstallError>(())
         })?;
+        self.collect();
         self.reload()?;
         Ok(())
     }
@@ -331,14 +335,19 @@ impl Runtime {
     ///
     /// Fails when no component has that name or something cannot be written.
     pub fn remove(&self, name: &ComponentName) -> Result<(), ChangeError> {
-        LockFile::update(&self.home, |lock| {
-            if lock.components.remove(name).is_none() {
+        let unused = LockFile::update(&self.home, |lock| {
+            let Some(entry) = lock.components.remove(name) else {
                 return Err(ChangeError::Unknown(name.clone()));
-            }
+            };
+            let still_used = lock
+                .components
+                .values()
+                .any(|other| other.digest == entry.digest);
+            let unused = (!still_used).then_some(entry.digest);
             let policy = self.home.policy_file(name);
             match std::fs::rename(&policy, policy.with_extension("yaml.removed")) {
-                Ok(()) => Ok(()),
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+                Ok(()) => Ok(unused),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(unused),
                 Err(source) => Err(ChangeError::PolicyFile(PolicyFileError::Io {
                     action: "set aside",
                     path: policy,
@@ -346,8 +355,20 @@ impl Runtime {
                 })),
             }
         })?;
+        if let Some(digest) = unused {
+            self.shared.cache.remove(&digest);
+        }
+        self.collect();
         self.reload()?;
         Ok(())
+    }
+
+    /// Deletes bytes that no name is bound to any more, but not what another process may be
+    /// about to bind.
+    fn collect(&self) {
+        if let Err(error) = gc(&self.home, GC_GRACE, SystemTime::now()) {
+            tracing::warn!(error = chain(&error), "unused files stay");
+        }
     }
 
     /// Changes the policy of a component, keeping the comments and layout of its file.

@@ -17,6 +17,7 @@ pub(crate) fn load(
     // itself that the code was made by the same version with a compatible configuration.
     #[expect(
         unsafe_code,
+        clippy::disallowed_methods,
         reason = "the audited loader of authenticated native code"
     )]
     unsafe {

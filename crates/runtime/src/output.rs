@@ -6,7 +6,7 @@ use wasmtime_wasi_io::poll::Pollable;
 use wasmtime_wasi_io::streams::{InputStream, OutputStream, StreamError, StreamResult};
 
 /// Bytes of one stream that are kept; older ones are dropped and counted.
-pub const CAPTURE_LIMIT: usize = 64 * 1024;
+pub(crate) const CAPTURE_LIMIT: usize = 64 * 1024;
 
 /// An input that is at its end.
 pub(crate) struct Closed;

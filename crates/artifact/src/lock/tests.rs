@@ -1,6 +1,6 @@
 //! The text of the lock: what is written reads back, and everything else is refused with its place.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use proptest::prelude::*;
 

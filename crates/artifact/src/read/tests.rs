@@ -1,6 +1,6 @@
 //! The limits hold whatever a reader or a file claims.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use super::*;
 

@@ -1,6 +1,6 @@
 //! References as people type them.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use super::*;
 

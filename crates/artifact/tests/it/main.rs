@@ -2,7 +2,7 @@
 //!
 //! Tests that hold a case of the catalogue of attacks begin with its number.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 mod crash;
 mod disk;

@@ -1,6 +1,6 @@
 //! The cache of native code (cases S186, S187, S249).
 
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use super::{MAGIC, NativeCache};
 use casemate_policy::Digest;

@@ -5,7 +5,7 @@ use super::{
     Descriptor, Directory, EntryStream, Follow, Located, OpenFile, Storage, StorageResult,
 };
 use crate::wasi::bindings::filesystem::types::ErrorCode;
-use casemate_policy::{LinkKind, Operation, StorageAccess, VirtualPath};
+use casemate_policy::{LinkKind, Operation, Reason, StorageAccess, VirtualPath};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Timespec, Timestamps};
 use std::fs::File;
 use std::os::fd::AsFd;
@@ -117,7 +117,11 @@ impl Storage {
             // FIFOs, devices and sockets could block or act on being opened.
             Some(_) => {
                 self.ask_visible(&located.path)?;
-                Err(ErrorCode::NotPermitted.into())
+                Err(self.refuse(
+                    &located.path,
+                    Reason::StorageRead,
+                    "only regular files and directories are opened, and this is neither",
+                ))
             }
             None if request.create && !request.directory && !located.directory_wanted => {
                 self.create_located_file(&located, request)
@@ -128,9 +132,6 @@ impl Storage {
                 } else {
                     StorageAccess::Read
                 };
-                if request.create && !self.visible(&located.path) {
-                    self.ask(&located.path, access)?;
-                }
                 // Absent and denied answer alike; the record tells them apart.
                 if !self.visible(&located.path) {
                     self.ask(&located.path, access)?;
@@ -326,7 +327,7 @@ impl Storage {
             .to_str()
             .map_err(|_| ErrorCode::IllegalByteSequence)?;
         if target.starts_with('/') {
-            return Err(ErrorCode::NotPermitted.into());
+            return Err(self.link_leads_out(&located.path));
         }
         Ok(target.to_owned())
     }

@@ -18,7 +18,7 @@ mod walk;
 
 use crate::enforce::Trail;
 use crate::wasi::bindings::filesystem::types::ErrorCode;
-use casemate_policy::{Grant, Mount, Operation, RootName, StorageAccess, VirtualPath};
+use casemate_policy::{Grant, Mount, Operation, Reason, RootName, StorageAccess, VirtualPath};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::PathBuf;
@@ -32,6 +32,7 @@ pub(crate) use walk::{Follow, Located};
 pub type Roots = BTreeMap<RootName, PathBuf>;
 
 /// Why a storage function did not succeed: a code for the guest, or the end of the call.
+#[expect(unreachable_pub, reason = "the generated bindings name it")]
 #[derive(Debug)]
 pub enum StorageError {
     /// The guest sees this code.
@@ -105,6 +106,7 @@ pub(crate) fn code(errno: rustix::io::Errno) -> ErrorCode {
 }
 
 /// An open file or directory of a guest.
+#[expect(unreachable_pub, reason = "the generated bindings name it")]
 pub enum Descriptor {
     /// A directory, kept as a path: each use walks there again, so that a handle never
     /// outlives the grant or follows a directory that was moved away.
@@ -115,7 +117,7 @@ pub enum Descriptor {
 
 /// A directory that a guest may name.
 #[derive(Clone, Debug)]
-pub struct Directory {
+pub(crate) struct Directory {
     pub(crate) mount: Mount,
     pub(crate) path: VirtualPath,
     pub(crate) mutable: bool,
@@ -123,7 +125,7 @@ pub struct Directory {
 
 /// An open regular file and what it was opened for.
 #[derive(Clone, Debug)]
-pub struct OpenFile {
+pub(crate) struct OpenFile {
     pub(crate) file: Arc<File>,
     pub(crate) path: VirtualPath,
     pub(crate) read: bool,
@@ -131,6 +133,7 @@ pub struct OpenFile {
 }
 
 /// The entries of a directory that the guest may see, one at a time.
+#[expect(unreachable_pub, reason = "the generated bindings name it")]
 pub struct EntryStream {
     pub(crate) entries: rustix::fs::Dir,
     pub(crate) path: VirtualPath,
@@ -191,6 +194,23 @@ impl Storage {
                 .decide(&Operation::Storage { path, access })
                 .is_ok()
         })
+    }
+
+    /// Records the refusal of something that no rule could permit.
+    pub(crate) fn refuse(
+        &self,
+        path: &VirtualPath,
+        reason: Reason,
+        explanation: &str,
+    ) -> StorageError {
+        // The subject in the words of every other denial, made safe to show.
+        let operation = Operation::Storage {
+            path,
+            access: StorageAccess::Read,
+        };
+        let subject = self.grant.explain(&operation).subject;
+        self.trail.refused(reason, subject, explanation);
+        ErrorCode::NotPermitted.into()
     }
 
     /// Asks to see the object at `path` (its metadata, its name).

@@ -2,10 +2,11 @@
 
 use super::{Directory, Storage, StorageError, StorageResult};
 use crate::wasi::bindings::filesystem::types::ErrorCode;
-use casemate_policy::{MountPlace, StorageAccess, VirtualPath};
+use casemate_policy::{MountPlace, Reason, StorageAccess, VirtualPath};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::rc::Rc;
 
 /// Longest path that a guest may pass, in bytes.
 const MAX_PATH: usize = 4_096;
@@ -62,7 +63,7 @@ impl Storage {
             MountPlace::Root(root) => {
                 let Some(host) = self.roots.get(root) else {
                     // `decide` knows that the root is not bound and says so.
-                    self.ask(&directory.path, StorageAccess::Read)?;
+                    self.ask(&directory.path, StorageAccess::Traverse)?;
                     return Err(ErrorCode::NoEntry.into());
                 };
                 (host.clone(), 1)
@@ -113,23 +114,26 @@ impl Storage {
             base: directory,
             base_handle: self.open_directory(directory)?,
             below: Vec::new(),
-            pending: path.split('/').map(str::to_owned).collect(),
-            directory_wanted: path.ends_with('/'),
+            pending: path.split('/').map(Step::asked).collect(),
+            directory_wanted: wants_directory(path),
             links: 0,
         };
         loop {
-            let Some(component) = walk.pending.pop_front() else {
+            let Some(step) = walk.pending.pop_front() else {
                 return walk.arrived_at_directory();
             };
-            match component.as_str() {
+            match step.component.as_str() {
                 "" | "." => {}
                 ".." => {
                     if walk.below.pop().is_none() {
-                        return Err(self.escaped(directory, path));
+                        return Err(match &step.link {
+                            None => self.escaped(directory, path),
+                            Some(link) => self.link_leads_out(link),
+                        });
                     }
                 }
                 name => {
-                    if let Some(located) = self.step(&mut walk, name, path, follow)? {
+                    if let Some(located) = self.step(&mut walk, name, follow)? {
                         return Ok(located);
                     }
                 }
@@ -141,7 +145,6 @@ impl Storage {
         &self,
         walk: &mut Walk<'_>,
         name: &str,
-        asked: &str,
         follow: Follow,
     ) -> StorageResult<Option<Located>> {
         if name.len() > MAX_NAME {
@@ -150,7 +153,7 @@ impl Storage {
         let last = walk
             .pending
             .iter()
-            .all(|component| component.is_empty() || component == ".");
+            .all(|step| matches!(step.component.as_str(), "" | "."));
         let path = walk.path()?.join(name).map_err(|_| ErrorCode::Invalid)?;
         let handle = match peek(walk.top(), name) {
             Ok(handle) => handle,
@@ -173,32 +176,58 @@ impl Storage {
                 }
                 let target = rustix::fs::readlinkat(&handle, "", Vec::new())?;
                 let target = target.to_str().map_err(|_| ErrorCode::Invalid)?;
+                // What an absolute target says is a fact about the host, also in the record.
                 if target.starts_with('/') {
-                    return Err(self.escaped(walk.base, target));
+                    return Err(self.link_leads_out(&path));
                 }
                 if target.is_empty() || target.len() > MAX_PATH {
                     return Err(ErrorCode::NoEntry.into());
                 }
-                if last && target.ends_with('/') {
+                if last && wants_directory(target) {
                     walk.directory_wanted = true;
                 }
+                let link = Rc::new(path);
                 for component in target.rsplit('/') {
-                    walk.pending.push_front(component.to_owned());
+                    walk.pending.push_front(Step {
+                        component: component.to_owned(),
+                        link: Some(Rc::clone(&link)),
+                    });
                 }
                 if walk.pending.len() > MAX_PATH {
                     return Err(ErrorCode::Loop.into());
                 }
-                let _ = asked;
                 Ok(None)
             }
-            _ if last => walk.arrived(name, path, Some(kind)).map(Some),
+            kind if last => {
+                if walk.directory_wanted && kind != FileType::Directory {
+                    // What is hidden must not be told from what is absent.
+                    self.ask_visible(&path)?;
+                    return Err(ErrorCode::NotDirectory.into());
+                }
+                walk.arrived(name, path, Some(kind)).map(Some)
+            }
             FileType::Directory => {
                 self.ask(&path, StorageAccess::Traverse)?;
                 walk.below.push((handle, name.to_owned()));
                 Ok(None)
             }
-            _ => Err(ErrorCode::NotDirectory.into()),
+            _ => {
+                self.ask_visible(&path)?;
+                Err(ErrorCode::NotDirectory.into())
+            }
         }
+    }
+
+    /// Puts a symlink that leads out of its directory on record, under its own name.
+    pub(super) fn link_leads_out(&self, link: &VirtualPath) -> StorageError {
+        if let Err(error) = self.ask_visible(link) {
+            return error;
+        }
+        self.refuse(
+            link,
+            Reason::StorageLink,
+            "this symbolic link leads out of what is granted, so it is not followed or shown",
+        )
     }
 
     /// Puts an attempt to leave a directory on record, as the read of what it aimed at.
@@ -218,8 +247,14 @@ impl Storage {
             }
         }
         if let Ok(target) = VirtualPath::parse(&format!("/{}", target.join("/"))) {
-            // The verdict on the target itself does not matter: the way there is refused.
-            let _ = self.ask(&target, StorageAccess::Read);
+            // Whatever the verdict on the target itself: the way there is refused.
+            if self.ask(&target, StorageAccess::Read).is_ok() {
+                return self.refuse(
+                    &target,
+                    Reason::StorageRead,
+                    "a path is followed below the directory it is opened in, never out of it",
+                );
+            }
         }
         ErrorCode::NotPermitted.into()
     }
@@ -235,11 +270,31 @@ impl Storage {
     }
 }
 
+/// Whether a path that ends like this names a directory and nothing else.
+fn wants_directory(path: &str) -> bool {
+    matches!(path.rsplit('/').next(), Some("" | "."))
+}
+
+/// A component that is still to be walked, and the symlink that it comes from.
+struct Step {
+    component: String,
+    link: Option<Rc<VirtualPath>>,
+}
+
+impl Step {
+    fn asked(component: &str) -> Self {
+        Self {
+            component: component.to_owned(),
+            link: None,
+        }
+    }
+}
+
 struct Walk<'a> {
     base: &'a Directory,
     base_handle: OwnedFd,
     below: Vec<(OwnedFd, String)>,
-    pending: VecDeque<String>,
+    pending: VecDeque<Step>,
     directory_wanted: bool,
     links: usize,
 }
@@ -272,9 +327,6 @@ impl Walk<'_> {
         path: VirtualPath,
         kind: Option<FileType>,
     ) -> StorageResult<Located> {
-        if self.directory_wanted && kind.is_some_and(|kind| kind != FileType::Directory) {
-            return Err(ErrorCode::NotDirectory.into());
-        }
         Ok(Located {
             parent: self.top().try_clone_to_owned()?,
             name: Some(name.to_owned()),
@@ -284,12 +336,13 @@ impl Walk<'_> {
         })
     }
 
-    /// The path ended at a directory of the walk itself (`.`, `a/..`).
-    fn arrived_at_directory(self) -> StorageResult<Located> {
+    /// The path ended at a directory of the walk itself (`.`, `a/..`, `a/b/..`).
+    fn arrived_at_directory(mut self) -> StorageResult<Located> {
         let path = self.path()?;
+        let name = self.below.pop().map(|(_, name)| name);
         Ok(Located {
             parent: self.into_top(),
-            name: None,
+            name,
             path,
             kind: Some(FileType::Directory),
             directory_wanted: true,

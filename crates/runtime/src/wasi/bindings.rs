@@ -4,8 +4,6 @@
 //! other resources are types of this crate, so that no second code path to a file,
 //! name or socket exists.
 
-#[expect(missing_docs, reason = "generated from the WIT definitions")]
-#[expect(unreachable_pub, reason = "generated from the WIT definitions")]
 mod generated {
     use crate::storage::StorageError;
     use wasmtime_wasi_io::streams::StreamError;

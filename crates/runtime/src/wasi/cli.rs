@@ -7,6 +7,7 @@ use wasmtime::component::Resource;
 use wasmtime_wasi_io::streams::{DynInputStream, DynOutputStream};
 
 /// A terminal resource; none is ever made, since a guest is never given a terminal.
+#[expect(unreachable_pub, reason = "the generated bindings name it")]
 pub enum Terminal {}
 
 /// Exit status at which the host function panics, in the tests of this crate only.

@@ -59,6 +59,15 @@ impl CallClock {
         }
     }
 
+    /// How long until the guest sees `at`. The coarse clock gets there at its next step.
+    fn until(&self, at: Duration) -> Duration {
+        match self.mode {
+            ClockMode::Full => at.saturating_sub(self.started.elapsed()),
+            ClockMode::Coarse => ceil(at).saturating_sub(self.started.elapsed()),
+            ClockMode::Frozen | ClockMode::None => at.saturating_sub(self.elapsed()),
+        }
+    }
+
     fn wall(&self) -> Duration {
         self.started_wall + self.elapsed()
     }
@@ -75,17 +84,20 @@ impl CallClock {
     /// What is ready at once adds nothing, whatever it cost the host.
     pub(crate) async fn waiting<F: Future>(&self, future: F) -> F::Output {
         let mut future = pin!(future);
-        let mut pending_since: Option<Instant> = None;
+        // From before the first poll, in which a timer takes its start: a sleep of 50 ms moves
+        // the clock on by no less.
+        let begun = Instant::now();
+        let mut pending = false;
         let output = std::future::poll_fn(|context| match future.as_mut().poll(context) {
             Poll::Ready(output) => Poll::Ready(output),
             Poll::Pending => {
-                pending_since.get_or_insert_with(Instant::now);
+                pending = true;
                 Poll::Pending
             }
         })
         .await;
-        if let Some(since) = pending_since {
-            let waited = u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        if pending {
+            let waited = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
             self.waited.fetch_add(waited, Ordering::Relaxed);
         }
         output
@@ -98,6 +110,13 @@ fn floor(time: Duration) -> Duration {
     Duration::from_nanos(u64::try_from(steps * step).unwrap_or(u64::MAX))
 }
 
+fn ceil(time: Duration) -> Duration {
+    match floor(time) {
+        floor if floor == time => time,
+        floor => floor.saturating_add(COARSE_STEP),
+    }
+}
+
 /// A moment of the call's clock that a guest waits for.
 struct Deadline {
     clock: CallClock,
@@ -107,7 +126,7 @@ struct Deadline {
 #[wasmtime_wasi_io::async_trait]
 impl Pollable for Deadline {
     async fn ready(&mut self) {
-        let remaining = self.at.saturating_sub(self.clock.elapsed());
+        let remaining = self.clock.until(self.at);
         if !remaining.is_zero() {
             // A duration too far for tokio's timer waits for ever; the wall limit ends it.
             tokio::time::sleep(remaining).await;

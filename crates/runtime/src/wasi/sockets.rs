@@ -16,9 +16,11 @@ use wasmtime_wasi_io::poll::DynPollable;
 use wasmtime_wasi_io::streams::{DynInputStream, DynOutputStream};
 
 /// The handle that `instance-network` gives out; it carries no right.
+#[expect(unreachable_pub, reason = "the generated bindings name it")]
 pub struct Network;
 
 /// A socket, datagram stream or lookup: none can exist.
+#[expect(unreachable_pub, reason = "the generated bindings name it")]
 pub enum Never {}
 
 fn no_such_handle<T>() -> wasmtime::Result<T> {

@@ -1,7 +1,9 @@
 //! A runtime over a throw-away home, and calls that check their audit record.
 
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
+
 use casemate_artifact::{Home, Reference};
-use casemate_policy::{ComponentName, Reason, RootName};
+use casemate_policy::{ComponentName, RootName};
 use casemate_runtime::audit::AuditUnavailable;
 use casemate_runtime::{AuditRecord, AuditSink, CallReport, Outcome, Runtime, RuntimeBuilder};
 use serde_json::Value;

@@ -5,7 +5,7 @@
     unreachable_pub,
     reason = "each test binary uses a part of it"
 )]
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_component_metadata};
 use wit_parser::{ManglingAndAbi, PackageId, Resolve, WorldId};
@@ -45,7 +45,10 @@ const WASI: [(&str, &str); 6] = [
     ("io.wit", include_str!("../../wit/deps/io.wit")),
     ("clocks.wit", include_str!("../../wit/deps/clocks.wit")),
     ("random.wit", include_str!("../../wit/deps/random.wit")),
-    ("filesystem.wit", include_str!("../../wit/deps/filesystem.wit")),
+    (
+        "filesystem.wit",
+        include_str!("../../wit/deps/filesystem.wit"),
+    ),
     ("sockets.wit", include_str!("../../wit/deps/sockets.wit")),
     ("cli.wit", include_str!("../../wit/deps/cli.wit")),
 ];

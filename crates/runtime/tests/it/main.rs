@@ -1,6 +1,6 @@
 //! Guests against the runtime: what is granted works, what is not is refused, nothing breaks.
 
-#![expect(
+#![allow(
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
@@ -14,6 +14,7 @@ mod fixture;
 
 mod intake;
 mod neighbours;
+mod files;
 mod resources;
 mod smoke;
 
