@@ -109,11 +109,14 @@ pub(crate) fn correlation_id() -> String {
 /// `None` when the future panicked. It is not polled again.
 async fn without_panic<F: Future>(future: F) -> Option<F::Output> {
     let mut future = pin!(future);
-    poll_fn(move |context| {
-        match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+    poll_fn(
+        move |context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
             Ok(poll) => poll.map(Some),
             Err(_panic) => Poll::Ready(None),
-        }
-    })
+        },
+    )
     .await
 }
+
+#[cfg(test)]
+mod tests;

@@ -108,10 +108,7 @@ where
         options.instructions.as_deref(),
         ending.clone(),
     );
-    let _news = AbortOnDropHandle::new(tokio::spawn(tell_legacy(
-        catalogs,
-        handler.legacy_peer(),
-    )));
+    let _news = AbortOnDropHandle::new(tokio::spawn(tell_legacy(catalogs, handler.legacy_peer())));
     let connection = Connection::new(
         reader,
         writer,

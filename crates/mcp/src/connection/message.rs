@@ -140,9 +140,8 @@ impl<'de> Deserialize<'de> for Id {
             }
 
             fn visit_u64<E>(self, number: u64) -> Result<Id, E> {
-                Ok(i64::try_from(number).map_or(Id::Invalid, |number| {
-                    Id::Valid(RequestId::Number(number))
-                }))
+                Ok(i64::try_from(number)
+                    .map_or(Id::Invalid, |number| Id::Valid(RequestId::Number(number))))
             }
 
             fn visit_f64<E>(self, _number: f64) -> Result<Id, E> {
@@ -215,8 +214,8 @@ pub(super) fn read(line: &[u8]) -> Result<Read, Rejection> {
             return Err(Rejection::too_many_values(scan.id()));
         }
     }
-    let envelope = serde_json::from_str::<Envelope<'_>>(text)
-        .map_err(|error| unreadable(text, &error))?;
+    let envelope =
+        serde_json::from_str::<Envelope<'_>>(text).map_err(|error| unreadable(text, &error))?;
     let id = match envelope.id {
         None => None,
         Some(Id::Valid(id)) => Some(id),
@@ -300,8 +299,8 @@ fn call(params: Option<Value>) -> Result<ClientRequest, &'static str> {
     let Some(Value::String(name)) = params.remove("name") else {
         return Err("params.name: expected a string");
     };
-    let arguments = object(&mut params, "arguments")
-        .ok_or("params.arguments: expected an object")?;
+    let arguments =
+        object(&mut params, "arguments").ok_or("params.arguments: expected an object")?;
     let meta = object(&mut params, "_meta").ok_or("params._meta: expected an object")?;
     let mut call = CallToolRequestParams::new(name);
     call.arguments = arguments;

@@ -10,7 +10,10 @@ fn rejected(line: impl AsRef<[u8]>) -> Value {
 
 fn code(line: impl AsRef<[u8]>) -> (i64, Value) {
     let error = rejected(line);
-    (error["error"]["code"].as_i64().unwrap(), error["id"].clone())
+    (
+        error["error"]["code"].as_i64().unwrap(),
+        error["id"].clone(),
+    )
 }
 
 #[test]
@@ -52,13 +55,24 @@ fn json_that_is_no_request_is_invalid() {
 #[test]
 fn ids_are_whole_numbers_or_short_strings() {
     let long = format!("\"{}\"", "x".repeat(1_000_000));
-    for id in ["null", "1.5", "{}", "[1]", "true", "9223372036854775808", &long] {
+    for id in [
+        "null",
+        "1.5",
+        "{}",
+        "[1]",
+        "true",
+        "9223372036854775808",
+        &long,
+    ] {
         let line = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"ping"}}"#);
         assert_eq!(code(line).0, -32600);
     }
     for id in ["0", "-7", "9223372036854775807", "\"\"", "\"é\\n\""] {
         let line = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"ping"}}"#);
-        assert!(matches!(read(line.as_bytes()), Ok(Read::Request { .. })), "{id}");
+        assert!(
+            matches!(read(line.as_bytes()), Ok(Read::Request { .. })),
+            "{id}"
+        );
     }
 }
 

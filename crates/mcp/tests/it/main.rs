@@ -1,0 +1,19 @@
+//! Transcripts: a client on in-memory pipes, a real runtime behind the server.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests"
+)]
+
+#[path = "../../../runtime/tests/common/mod.rs"]
+mod common;
+
+mod calls;
+mod changes;
+mod client;
+mod eras;
+mod fixture;
+mod hostile;
+mod shutdown;
