@@ -378,7 +378,7 @@ impl Storage {
             Ok(_permit) => Ok(()),
             Err(denial) => {
                 self.trail.denied(&denial);
-                if self.visible(from) {
+                if self.visible(from) && self.visible(to) {
                     Err(ErrorCode::NotPermitted.into())
                 } else {
                     Err(ErrorCode::NoEntry.into())

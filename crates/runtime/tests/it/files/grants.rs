@@ -181,7 +181,7 @@ fn s058_one_file_is_one_file() {
     site.refused(
         "rename-at",
         rename,
-        "not-permitted",
+        "no-entry",
         ("denied.storage.link", subject),
     );
 }
@@ -262,7 +262,7 @@ fn a_root_that_is_not_bound_is_there_and_says_so() {
         );
         assert_eq!(
             denial.remedy.as_ref().unwrap().to_string(),
-            "start with --root workspace=DIR"
+            "start with --workspace DIR"
         );
     }
 }
