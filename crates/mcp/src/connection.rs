@@ -69,7 +69,7 @@ impl<R, W> Connection<R, W> {
             Read::Request { id, request } => {
                 self.ids.open(&id)?;
                 self.opened |= opens(&request);
-                Ok(Some(JsonRpcMessage::request(request, id)))
+                Ok(Some(JsonRpcMessage::request(*request, id)))
             }
             Read::Cancelled(notification, id) => {
                 // One that is unknown or answered is nobody's.

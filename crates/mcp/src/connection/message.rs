@@ -31,7 +31,7 @@ pub(super) enum Read {
     /// Something to answer.
     Request {
         id: RequestId,
-        request: ClientRequest,
+        request: Box<ClientRequest>,
     },
     /// The client gives up the request with this id.
     Cancelled(ClientNotification, RequestId),
@@ -43,17 +43,23 @@ pub(super) enum Read {
 
 /// The answer to a line that is no sound message.
 #[derive(Debug)]
-pub(super) struct Rejection {
+pub(super) struct Rejection(Box<Refused>);
+
+/// Not rmcp's type, which leaves an unknown id out where JSON-RPC wants null.
+#[derive(Debug, Serialize)]
+struct Refused {
+    jsonrpc: &'static str,
     id: Option<RequestId>,
     error: ErrorData,
 }
 
 impl Rejection {
     fn new(code: ErrorCode, id: Option<RequestId>, message: String, data: Option<Value>) -> Self {
-        Self {
+        Self(Box::new(Refused {
+            jsonrpc: "2.0",
             id,
             error: ErrorData::new(code, message, data),
-        }
+        }))
     }
 
     fn parse(message: impl fmt::Display) -> Self {
@@ -89,21 +95,9 @@ impl Rejection {
     }
 }
 
-/// By hand, since rmcp leaves an unknown id out where JSON-RPC wants null.
 impl Serialize for Rejection {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct Wire<'a> {
-            jsonrpc: &'static str,
-            id: Option<&'a RequestId>,
-            error: &'a ErrorData,
-        }
-        Wire {
-            jsonrpc: "2.0",
-            id: self.id.as_ref(),
-            error: &self.error,
-        }
-        .serialize(serializer)
+        self.0.serialize(serializer)
     }
 }
 
@@ -273,7 +267,10 @@ fn request(
     // of requests on a copy of the arguments.
     if method == "tools/call" {
         return match call(params) {
-            Ok(request) => Ok(Read::Request { id, request }),
+            Ok(request) => Ok(Read::Request {
+                id,
+                request: Box::new(request),
+            }),
             Err(problem) => Err(Rejection::invalid_params(id, problem)),
         };
     }
@@ -289,7 +286,10 @@ fn request(
         let problem = format!("params of {method}: a member is missing or of another kind");
         return Err(Rejection::invalid_params(id, problem));
     }
-    Ok(Read::Request { id, request })
+    Ok(Read::Request {
+        id,
+        request: Box::new(request),
+    })
 }
 
 fn call(params: Option<Value>) -> Result<ClientRequest, &'static str> {

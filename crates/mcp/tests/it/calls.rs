@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn results_are_structured_and_match_their_schema() {
+async fn s230_results_are_structured_and_match_their_schema() {
     let fixture = Fixture::new();
     let mut client = fixture.client().legacy().await;
     let list = client.request("tools/list", json!({})).await;
@@ -70,7 +70,7 @@ async fn results_are_structured_and_match_their_schema() {
         assert_eq!(answer["structuredContent"], json!({ "result": result }));
         assert_eq!(texts(&answer), [text]);
         jsonschema::validate(&schemas[tool], &answer["structuredContent"]).unwrap();
-        assert_eq!(answer["_meta"]["casemate/usage"]["output"].is_u64(), true);
+        assert!(answer["_meta"]["casemate/usage"]["output"].is_u64());
         assert!(answer["_meta"].get("casemate/denials").is_none());
     }
     assert_eq!(fixture.records().len(), 12);
@@ -96,6 +96,31 @@ async fn p15_the_err_of_a_function_is_an_error_with_its_value() {
     )
     .unwrap();
     assert_eq!(fixture.records()[0].outcome, "error");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s226_what_a_client_calls_itself_stays_one_word_in_the_record() {
+    let fixture = Fixture::new();
+    let mut client = fixture.client();
+    client
+        .request(
+            "initialize",
+            json!({
+                "protocolVersion": "2025-11-25",
+                "capabilities": {},
+                "clientInfo": {
+                    "name": format!("a\n{{\"level\":\"error\"}}\u{1b}[2J{}", "x".repeat(10_000)),
+                    "version": "\u{202e}1",
+                },
+            }),
+        )
+        .await;
+    client.call("kit_echo", json!({ "text": "hi" })).await;
+    let record = &fixture.records()[0];
+    assert!(record.caller.len() <= 128);
+    assert!(!record.caller.contains(['\u{1b}', '\u{202e}']));
+    // One line of the log, whatever is in it.
+    assert!(!serde_json::to_string(record).unwrap().contains('\n'));
 }
 
 /// peers.md, Wassette 11.
@@ -194,6 +219,7 @@ async fn s209_arguments_that_do_not_fit_name_the_field() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn s210_arguments_come_back_exactly_or_with_an_error() {
+    let _alone = crate::LARGE.lock().await;
     let fixture = Fixture::new();
     let mut client = fixture.client().legacy().await;
     for (n, result) in [

@@ -114,6 +114,7 @@ async fn s204_broken_lines_are_answered_and_the_next_is_served() {
 /// Bad input of the issue: a 30 MB argument.
 #[tokio::test(flavor = "multi_thread")]
 async fn s204_a_line_that_is_too_long_is_refused_by_its_id() {
+    let _alone = crate::LARGE.lock().await;
     let fixture = Fixture::new();
     let mut client = fixture.client().legacy().await;
     let text = "x".repeat(30_000_000);
@@ -144,6 +145,7 @@ async fn s204_a_line_that_is_too_long_is_refused_by_its_id() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn s204_a_line_without_end_takes_no_memory() {
+    let _alone = crate::LARGE.lock().await;
     let fixture = Fixture::new();
     let mut client = fixture.client().legacy().await;
     let before = resident();
@@ -158,6 +160,7 @@ async fn s204_a_line_without_end_takes_no_memory() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn s204_a_client_that_reads_nothing_takes_bounded_memory() {
+    let _alone = crate::LARGE.lock().await;
     let fixture = Fixture::new();
     let mut client = fixture.client().legacy().await;
     let before = resident();

@@ -17,3 +17,6 @@ mod eras;
 mod fixture;
 mod hostile;
 mod shutdown;
+
+/// Held by tests that move megabytes about, or measure who does.
+static LARGE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());

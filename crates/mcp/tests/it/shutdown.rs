@@ -49,8 +49,7 @@ async fn s204_half_a_message_at_the_end_is_none() {
 }
 
 /// S205 and peers.md, Wassette 9 and 12.
-#[tokio::test(flavor = "multi_thread")]
-async fn s205_spinning_guests_end_with_the_input() {
+async fn spinning_guests_end_with_the_input() {
     let fixture = Fixture::new();
     let mut client = fixture.client().legacy().await;
     for _ in 0..10 {
@@ -67,6 +66,17 @@ async fn s205_spinning_guests_end_with_the_input() {
     }
     let records = fixture.records_after(10).await;
     assert!(records.iter().all(|record| record.outcome == "cancelled"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s205_spinning_guests_end_with_the_input() {
+    spinning_guests_end_with_the_input().await;
+}
+
+/// As `casemate serve` runs: one thread reads, answers and runs the first slice of each call.
+#[tokio::test]
+async fn s205_spinning_guests_end_with_the_input_on_one_thread() {
+    spinning_guests_end_with_the_input().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -123,7 +123,7 @@ fn a_call_is_read_with_its_meta() {
     };
     assert_eq!(id, RequestId::Number(1));
     assert_eq!(request.get_meta()["progressToken"], 3);
-    let ClientRequest::CallToolRequest(call) = request else {
+    let ClientRequest::CallToolRequest(call) = *request else {
         panic!("no call");
     };
     assert_eq!(call.params.name, "a");
