@@ -305,6 +305,7 @@ pub(crate) fn store(
             roots: Arc::clone(&surroundings.roots),
             pool: surroundings.pool.clone(),
             exact_times: clocks == ClockMode::Full,
+            places: crate::storage::places(),
         },
         environment: Arc::clone(&surroundings.environment),
         http,

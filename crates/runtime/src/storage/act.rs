@@ -2,7 +2,7 @@
 
 use super::walk::peek;
 use super::{
-    Descriptor, Directory, EntryStream, Follow, Located, OpenFile, Storage, StorageResult,
+    Descriptor, Directory, EntryStream, Follow, Held, Located, OpenFile, Storage, StorageResult,
 };
 use crate::wasi::bindings::filesystem::types::ErrorCode;
 use casemate_policy::{LinkKind, Operation, Reason, StorageAccess, VirtualPath};
@@ -10,6 +10,7 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, Timespec, Timestamps};
 use std::fs::File;
 use std::os::fd::AsFd;
 use std::sync::Arc;
+use tokio::sync::OwnedSemaphorePermit;
 
 /// Mode of files that a guest creates, before the umask: never executable.
 const FILE_MODE: u32 = 0o644;
@@ -187,6 +188,7 @@ impl Storage {
         if FileType::from_raw_mode(judged.st_mode) != FileType::RegularFile {
             return Err(ErrorCode::NotPermitted.into());
         }
+        let place = self.place()?;
         let mut flags = access_flags(request);
         if request.truncate {
             flags |= OFlags::TRUNC;
@@ -199,7 +201,7 @@ impl Storage {
         {
             return Err(ErrorCode::Busy.into());
         }
-        Ok(open_file(File::from(handle), located, request))
+        Ok(open_file(File::from(handle), place, located, request))
     }
 
     fn create_located_file(
@@ -214,6 +216,7 @@ impl Storage {
         let Some(name) = &located.name else {
             return Err(ErrorCode::IsDirectory.into());
         };
+        let place = self.place()?;
         // EXCL: what appeared meanwhile was not judged.
         let handle = rustix::fs::openat(
             &located.parent,
@@ -221,7 +224,7 @@ impl Storage {
             access_flags(request) | OFlags::CREATE | OFlags::EXCL,
             Mode::from_raw_mode(FILE_MODE),
         )?;
-        Ok(open_file(File::from(handle), located, request))
+        Ok(open_file(File::from(handle), place, located, request))
     }
 
     /// `stat-at` and `metadata-hash-at`.
@@ -244,7 +247,7 @@ impl Storage {
                 self.ask_visible(&directory.path)?;
                 rustix::fs::fstat(self.open_directory(directory)?)?
             }
-            DescriptorRef::File(file) => rustix::fs::fstat(&*file.file)?,
+            DescriptorRef::File(file) => rustix::fs::fstat(&**file.file)?,
         };
         Ok(self.stat(&stat))
     }
@@ -275,6 +278,7 @@ impl Storage {
     /// `read-directory`.
     pub(crate) fn read_directory(&self, directory: &Directory) -> StorageResult<EntryStream> {
         self.ask(&directory.path, StorageAccess::Traverse)?;
+        let place = self.place()?;
         let handle = self.open_directory(directory)?;
         let readable = rustix::fs::openat(
             &handle,
@@ -285,6 +289,7 @@ impl Storage {
         Ok(EntryStream {
             entries: rustix::fs::Dir::read_from(readable)?,
             path: directory.path.clone(),
+            _place: place,
         })
     }
 
@@ -456,14 +461,14 @@ impl Storage {
     /// `set-times` of an open file.
     pub(crate) fn set_times(&self, file: &OpenFile, times: Times) -> StorageResult<()> {
         self.ask(&file.path, StorageAccess::Write)?;
-        rustix::fs::futimens(&*file.file, &times.timestamps()?)?;
+        rustix::fs::futimens(&**file.file, &times.timestamps()?)?;
         Ok(())
     }
 
     /// `set-size` of an open file.
     pub(crate) fn set_size(&self, file: &OpenFile, size: u64) -> StorageResult<()> {
         self.ask(&file.path, StorageAccess::Write)?;
-        rustix::fs::ftruncate(&*file.file, size)?;
+        rustix::fs::ftruncate(&**file.file, size)?;
         Ok(())
     }
 }
@@ -494,9 +499,17 @@ fn access_flags(request: OpenRequest) -> OFlags {
     access | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY
 }
 
-fn open_file(file: File, located: &Located, request: OpenRequest) -> Descriptor {
+fn open_file(
+    file: File,
+    place: OwnedSemaphorePermit,
+    located: &Located,
+    request: OpenRequest,
+) -> Descriptor {
     Descriptor::File(OpenFile {
-        file: Arc::new(file),
+        file: Arc::new(Held {
+            file,
+            _place: place,
+        }),
         path: located.path.clone(),
         read: request.read,
         write: request.write,

@@ -16,13 +16,15 @@ mod act;
 mod stream;
 mod walk;
 
-use crate::enforce::Trail;
+use crate::enforce::{LimitReached, Trail};
 use crate::wasi::bindings::filesystem::types::ErrorCode;
 use casemate_policy::{Grant, Mount, Operation, Reason, RootName, StorageAccess, VirtualPath};
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::Arc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub(crate) use act::{DescriptorRef, NewTime, OpenRequest, Stat, Times};
 pub(crate) use stream::{FileReader, FileWriter, WriteAt};
@@ -105,6 +107,30 @@ pub(crate) fn code(errno: rustix::io::Errno) -> ErrorCode {
     }
 }
 
+/// Files and listings that one call may have open at once: each is a descriptor of the whole
+/// process, which other calls need too.
+const MAX_OPEN: usize = 128;
+
+/// The places for open files of one call.
+pub(crate) fn places() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(MAX_OPEN))
+}
+
+/// An open regular file in its place among those that a call may have.
+#[derive(Debug)]
+pub(crate) struct Held {
+    file: File,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Deref for Held {
+    type Target = File;
+
+    fn deref(&self) -> &File {
+        &self.file
+    }
+}
+
 /// An open file or directory of a guest.
 #[expect(unreachable_pub, reason = "the generated bindings name it")]
 pub enum Descriptor {
@@ -126,7 +152,7 @@ pub(crate) struct Directory {
 /// An open regular file and what it was opened for.
 #[derive(Clone, Debug)]
 pub(crate) struct OpenFile {
-    pub(crate) file: Arc<File>,
+    pub(crate) file: Arc<Held>,
     pub(crate) path: VirtualPath,
     pub(crate) read: bool,
     pub(crate) write: bool,
@@ -137,6 +163,7 @@ pub(crate) struct OpenFile {
 pub struct EntryStream {
     pub(crate) entries: rustix::fs::Dir,
     pub(crate) path: VirtualPath,
+    _place: OwnedSemaphorePermit,
 }
 
 /// Everything that a storage operation needs, cheap to clone into the I/O pool.
@@ -147,6 +174,7 @@ pub(crate) struct Storage {
     pub(crate) roots: Arc<Roots>,
     pub(crate) pool: tokio::runtime::Handle,
     pub(crate) exact_times: bool,
+    pub(crate) places: Arc<Semaphore>,
 }
 
 impl Storage {
@@ -159,6 +187,19 @@ impl Storage {
         self.pool
             .spawn_blocking(move || operation(&storage))
             .await?
+    }
+
+    /// A place for one more open file; having no more ends the call.
+    fn place(&self) -> StorageResult<OwnedSemaphorePermit> {
+        Arc::clone(&self.places).try_acquire_owned().map_err(|_| {
+            StorageError::Trap(
+                LimitReached {
+                    reason: Reason::LimitHandles,
+                    what: format!("the tool has more than {MAX_OPEN} files open"),
+                }
+                .into(),
+            )
+        })
     }
 
     /// Asks whether `path` may be reached in this way, and records a refusal.

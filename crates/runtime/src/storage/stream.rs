@@ -1,6 +1,6 @@
 //! Byte streams over open regular files, on the bounded I/O pool.
 
-use super::OpenFile;
+use super::{Held, OpenFile};
 use bytes::Bytes;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -27,7 +27,7 @@ enum Reading {
 
 /// Reads a file from an offset to its end.
 pub(crate) struct FileReader {
-    file: Arc<File>,
+    file: Arc<Held>,
     offset: u64,
     pool: Handle,
     state: Reading,
@@ -110,7 +110,7 @@ enum Writing {
 
 /// Writes to a file, one chunk at a time.
 pub(crate) struct FileWriter {
-    file: Arc<File>,
+    file: Arc<Held>,
     at: WriteAt,
     pool: Handle,
     state: Writing,

@@ -12,6 +12,9 @@ use std::rc::Rc;
 const MAX_PATH: usize = 4_096;
 /// Longest single name, in bytes.
 const MAX_NAME: usize = 255;
+/// Directories that one walk goes down: it holds each of them open. What lies deeper is
+/// reached from a directory on the way.
+const MAX_DEPTH: usize = 64;
 /// Symlinks that one walk follows, as Linux does.
 const MAX_LINKS: usize = 40;
 
@@ -208,6 +211,9 @@ impl Storage {
             }
             FileType::Directory => {
                 self.ask(&path, StorageAccess::Traverse)?;
+                if walk.below.len() >= MAX_DEPTH {
+                    return Err(ErrorCode::NameTooLong.into());
+                }
                 walk.below.push((handle, name.to_owned()));
                 Ok(None)
             }

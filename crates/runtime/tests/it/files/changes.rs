@@ -1,6 +1,8 @@
 //! Read-only means read-only, and what is no file is not opened.
 
 use super::{READ_ONLY, READ_WRITE, Site, at, base64, opening, reading, seen, text, with};
+use crate::fixture::reason;
+use casemate_runtime::Outcome;
 use rustix::fs::{CWD, FileType, Mode};
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -217,4 +219,60 @@ fn pipes_sockets_and_devices_are_refused_at_once() {
         assert_eq!(site.allowed("stat-at", seen(name, true))["type"], kind);
     }
     site.fixture.ping();
+}
+
+#[test]
+fn s031_open_files_have_a_bound() {
+    let site = Site::new(READ_ONLY);
+    let hold = |times: u32| json!({"mount": 0, "path": "notes.txt", "times": times});
+    assert_eq!(
+        site.call("hold", hold(128)).outcome,
+        Outcome::Returned(json!({"result": 128}))
+    );
+    let before = descriptors();
+    let report = site.call("hold", hold(129));
+    assert_eq!(reason(&report), "limit.handles", "{:?}", report.detail);
+    // Closing gives the place back, and the end of a call closes everything.
+    let report = site.call("hammer", hold(1_000));
+    assert_eq!(
+        report.outcome,
+        Outcome::Returned(json!({"result": [1_000, 0]}))
+    );
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while descriptors() > before + 64 && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert!(
+        descriptors() <= before + 64,
+        "{} after {before}",
+        descriptors()
+    );
+}
+
+/// Descriptors that this process has open; tests beside this one have some too.
+fn descriptors() -> usize {
+    std::fs::read_dir("/proc/self/fd").unwrap().count()
+}
+
+#[test]
+fn a_path_has_a_depth_and_what_is_deeper_is_reached_from_below() {
+    let site = Site::new(READ_WRITE);
+    let directory = |depth: usize| vec!["d"; depth].join("/");
+    std::fs::create_dir_all(site.host("ws").join(directory(100))).unwrap();
+    for depth in [64, 100] {
+        let path = format!("{}/leaf.txt", directory(depth));
+        std::fs::write(site.host("ws").join(path), "leaf").unwrap();
+    }
+    assert_eq!(
+        text(&site.allowed("read", reading(&format!("{}/leaf.txt", directory(64))))),
+        "leaf"
+    );
+    site.fails(
+        "read",
+        reading(&format!("{}/leaf.txt", directory(65))),
+        "name-too-long",
+    );
+    let below = opening(&directory(60), &["directory"], &["read"]);
+    let below = with(below, "below", format!("{}/leaf.txt", directory(40)));
+    assert_eq!(text(&site.allowed("read-below", below)), "leaf");
 }
