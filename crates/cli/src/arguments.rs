@@ -99,3 +99,13 @@ pub(crate) struct Bindings {
     #[arg(long)]
     pub(crate) allow_dangerous_root: bool,
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -57,7 +57,7 @@ pub(crate) fn confirm_widening(
     question: &str,
 ) -> Result<(), CommandError> {
     if settings.config.grants_without_terminal {
-        let mut page = what.clone();
+        let mut page = Page::default();
         page.styled(
             FAINT,
             "not asked: the configuration says grants.without-terminal = true",

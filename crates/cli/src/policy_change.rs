@@ -53,7 +53,7 @@ pub(crate) fn apply(
     if changed {
         if change.always_ask || widens(&old, &new) {
             let mut what = Page::default();
-            what.line(&format!("This adds to {}:", path.display()));
+            what.line(&format!("This would be written to {}:", path.display()));
             for rule in &rules {
                 what.block("  ", rule);
             }

@@ -21,8 +21,8 @@ pub(crate) struct Arguments {
     /// The tool, as `list --tools` names it
     tool: String,
     /// Its arguments, a JSON object; `-` reads them from standard input
-    #[arg(default_value = "{}")]
-    json: String,
+    #[arg(value_name = "JSON", default_value = "{}")]
+    input: String,
     #[command(flatten)]
     bindings: Bindings,
     #[command(flatten)]
@@ -34,7 +34,7 @@ pub(crate) fn run(
     settings: &Settings,
     printer: &Printer,
 ) -> Result<ExitStatus, CommandError> {
-    let value = read_arguments(&arguments.json)?;
+    let value = read_arguments(&arguments.input)?;
     let opened = engine::open(settings, &arguments.bindings, "call", true)?;
     let catalog = opened.runtime.catalog();
     let tool = tool(settings, &catalog, &arguments.tool)?;

@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 
 /// Commands that can widen what a tool may do, or bring in new code.
 const WIDENING: [&str; 3] = ["add", "grant", "limit"];
+/// Options that may stand before a command and would hide it from a rule about prefixes.
+const BEFORE: [&str; 3] = ["--home", "-v", "--verbose"];
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -149,12 +151,10 @@ fn rules(client: Client, program: &str, settings: &Settings) -> Result<Snippet, 
     Ok(match client {
         Client::ClaudeCode => {
             let mut deny: Vec<String> = Vec::new();
-            for command in WIDENING {
+            for command in WIDENING.into_iter().chain(BEFORE) {
                 deny.push(format!("Bash(casemate {command}:*)"));
                 deny.push(format!("Bash({program} {command}:*)"));
             }
-            deny.push("Bash(casemate --home:*)".to_owned());
-            deny.push(format!("Bash({program} --home:*)"));
             // Two slashes: an absolute path.
             deny.push(format!("Edit(/{own}/**)"));
             Snippet {
@@ -164,10 +164,8 @@ fn rules(client: Client, program: &str, settings: &Settings) -> Result<Snippet, 
             }
         }
         Client::Vscode => {
-            let pattern = format!(
-                r"/(^|[\s/])casemate(\s+--home(=|\s+)\S+)?\s+({})\b/",
-                WIDENING.join("|")
-            );
+            // Wherever in the line, so that nothing written before the command hides it.
+            let pattern = format!(r"/casemate\b.*\s({})\b/", WIDENING.join("|"));
             Snippet {
                 file: ".vscode/settings.json, or the user's settings.json".to_owned(),
                 text: pretty(&json!({
@@ -188,7 +186,7 @@ fn rules(client: Client, program: &str, settings: &Settings) -> Result<Snippet, 
         },
         Client::Codex => {
             let programs = pretty_line(&["casemate", program])?;
-            let commands: Vec<&str> = WIDENING.into_iter().chain(["--home"]).collect();
+            let commands: Vec<&str> = WIDENING.into_iter().chain(BEFORE).collect();
             let commands = pretty_line(&commands)?;
             Snippet {
                 file: "~/.codex/rules/casemate.rules".to_owned(),

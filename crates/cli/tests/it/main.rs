@@ -1,0 +1,20 @@
+//! The real binary, from outside: arguments in, exit status, standard output and error out.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+mod bad_input;
+mod guests;
+mod help;
+mod inert;
+mod policies;
+mod sandbox;
+mod seed;
+mod serve;
+mod shown;
+mod widening;
