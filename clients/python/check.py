@@ -338,6 +338,8 @@ def main():
             if install(check, setup):
                 asyncio.run(asyncio.wait_for(conversation(check, setup, mode), 120))
         except Exception as error:  # noqa: BLE001, whatever it is, it is a failed check
+            while isinstance(error, BaseExceptionGroup):
+                error = error.exceptions[0]
             check("the conversation goes on to its end", False, (type(error).__name__, str(error)))
         finally:
             setup.remove()
