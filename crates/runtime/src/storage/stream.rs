@@ -17,6 +17,12 @@ fn failed(error: impl Into<wasmtime::Error>) -> StreamError {
     StreamError::LastOperationFailed(error.into())
 }
 
+/// Keeps an operation from being done for a guest that asks without waiting: how often it asked
+/// until then would be a clock.
+async fn only_by_waiting() {
+    tokio::task::yield_now().await;
+}
+
 enum Reading {
     Idle,
     Pending(JoinHandle<std::io::Result<Vec<u8>>>),
@@ -58,6 +64,7 @@ impl Pollable for FileReader {
             }));
         }
         if let Reading::Pending(task) = &mut self.state {
+            only_by_waiting().await;
             self.state = match task.await {
                 Ok(Ok(bytes)) if bytes.is_empty() => Reading::Ended,
                 Ok(Ok(bytes)) => {
@@ -155,6 +162,7 @@ fn write(file: &File, at: WriteAt, bytes: &[u8]) -> std::io::Result<usize> {
 impl Pollable for FileWriter {
     async fn ready(&mut self) {
         if let Writing::Pending(task) = &mut self.state {
+            only_by_waiting().await;
             self.state = match task.await {
                 Ok(Ok(count)) => {
                     if let WriteAt::Offset(offset) = &mut self.at {

@@ -128,6 +128,9 @@ impl Pollable for Deadline {
     async fn ready(&mut self) {
         let remaining = self.clock.until(self.at);
         if !remaining.is_zero() {
+            // Only waiting makes a deadline come. A guest that asks without waiting would
+            // otherwise learn of real time whenever its thread is held up here.
+            tokio::task::yield_now().await;
             // A duration too far for tokio's timer waits for ever; the wall limit ends it.
             tokio::time::sleep(remaining).await;
         }

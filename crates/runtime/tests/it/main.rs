@@ -14,6 +14,8 @@ mod fixture;
 
 mod intake;
 mod neighbours;
+mod network;
+mod ambient;
 mod files;
 mod resources;
 mod smoke;
