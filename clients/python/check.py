@@ -282,7 +282,7 @@ def refused(check, result, setup):
     check("… nothing was written", not (setup.workspace / "idea.md").exists())
 
 
-def ends(check, setup):
+def ends(check, setup, errors):
     """Ends of the process, without a client: EOF and SIGTERM, idle and while a call runs."""
     meta = {
         "io.modelcontextprotocol/protocolVersion": "2026-07-28",
@@ -290,14 +290,16 @@ def ends(check, setup):
         "io.modelcontextprotocol/clientInfo": {"name": "check", "version": "0"},
     }
     request = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": meta}}
+    # The noisiest that a server can be made from outside: all of it has to go to standard error.
+    noisy = setup.environment() | {"RUST_LOG": "trace", "RUST_BACKTRACE": "full", "WASMTIME_BACKTRACE_DETAILS": "1"}
     for how in ("end of input", "SIGTERM"):
         server = subprocess.Popen(
             [setup.binary, "serve", "--workspace", str(setup.workspace)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=errors,
             text=True,
-            env=setup.environment(),
+            env=noisy,
             cwd=setup.place,
         )
         try:
@@ -316,7 +318,8 @@ def ends(check, setup):
             if how == "end of input":
                 check("… with status 0", server.returncode == 0, server.returncode)
             rest = server.stdout.read()
-            check("… and stdout held nothing but answers", rest == "", rest)
+            check("… and stdout held nothing but answers, with RUST_LOG=trace", rest == "", rest)
+            check("… which went to stderr", errors.tell() > 0)
         except (OSError, ValueError, KeyError, subprocess.TimeoutExpired) as error:
             check(f"the server lives and ends on {how}", False, error)
         finally:
@@ -347,7 +350,8 @@ def main():
     setup = Setup(binary)
     try:
         if install(check, setup):
-            ends(check, setup)
+            with tempfile.TemporaryFile() as errors:
+                ends(check, setup, errors)
     finally:
         setup.remove()
     print(f"{check.passed} passed, {check.failed} failed")
