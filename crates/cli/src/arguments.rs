@@ -79,7 +79,7 @@ impl Command {
 #[derive(Clone, Copy, Debug, Default, Args)]
 pub(crate) struct Format {
     /// Print JSON
-    #[arg(long)]
+    #[arg(long, global = true)]
     pub(crate) json: bool,
 }
 
@@ -87,16 +87,16 @@ pub(crate) struct Format {
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Bindings {
     /// Bind the root `workspace` to DIR: fs://workspace/… in policies, /workspace for tools
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR")]
     pub(crate) workspace: Option<PathBuf>,
     /// Bind the root NAME to DIR; may be repeated
-    #[arg(long = "root", value_name = "NAME=DIR")]
+    #[arg(long = "root", global = true, value_name = "NAME=DIR")]
     pub(crate) roots: Vec<String>,
     /// Allow nothing that FILE, a policy, does not allow [default: /etc/casemate/ceiling.yaml]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE")]
     pub(crate) ceiling: Option<PathBuf>,
     /// Bind / or the home directory or Casemate's own if asked to; the audit trail says so
-    #[arg(long)]
+    #[arg(long, global = true)]
     pub(crate) allow_dangerous_root: bool,
 }
 

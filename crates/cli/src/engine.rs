@@ -5,11 +5,11 @@ use crate::environment;
 use crate::error::CommandError;
 use crate::roots::BoundRoots;
 use crate::settings::Settings;
+use crate::trail;
 use casemate_artifact::read_policy_path;
 use casemate_policy::{Policy, widens};
 use casemate_runtime::Runtime;
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
+use serde_json::json;
 use std::path::Path;
 
 #[cfg(test)]
@@ -99,31 +99,14 @@ fn record_dangerous(
     roots: &BoundRoots,
     command: &str,
 ) -> Result<(), CommandError> {
-    if roots.dangerous.is_empty() {
-        return Ok(());
-    }
-    let path = settings.home.audit_dir().join("events.jsonl");
-    let failed = |error: &std::io::Error| CommandError::io("write", &path, error);
-    let mut file = std::fs::OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .open(&path)
-        .map_err(|error| failed(&error))?;
     for (root, why) in &roots.dangerous {
         let directory = roots.bound.get(root);
         tracing::warn!(%root, directory = ?directory, why, "dangerous root bound on request");
-        let event = serde_json::json!({
-            "time": format!("{:.3}", jiff::Timestamp::now()),
-            "event": "dangerous-root",
-            "command": command,
-            "root": root.as_str(),
-            "directory": directory,
-            "why": why,
-        });
-        let line = format!("{}\n", crate::print::json_line(&event)?);
-        file.write_all(line.as_bytes())
-            .map_err(|error| failed(&error))?;
+        trail::record(
+            settings,
+            "dangerous-root",
+            json!({ "command": command, "root": root.as_str(), "directory": directory, "why": why }),
+        )?;
     }
     Ok(())
 }

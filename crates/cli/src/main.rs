@@ -21,6 +21,7 @@ mod progress;
 mod roots;
 mod settings;
 mod shell;
+mod trail;
 
 use crate::arguments::Cli;
 use crate::error::{CommandError, ExitStatus};

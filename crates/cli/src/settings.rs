@@ -4,7 +4,7 @@ use crate::arguments::Global;
 use crate::environment;
 use crate::error::CommandError;
 use crate::shell;
-use casemate_artifact::{Home, PolicyText, read_config_file};
+use casemate_artifact::{Home, HomeError, PolicyText, read_config_file};
 use casemate_policy::RootName;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -57,6 +57,18 @@ impl Settings {
     /// Finds the home and reads its configuration.
     pub(crate) fn load(global: &Global) -> Result<Self, CommandError> {
         let settings = Self::locate(global)?;
+        for directory in [settings.home.config_dir(), settings.home.data_dir()] {
+            // Otherwise the first file below it would be called unreadable.
+            if directory
+                .metadata()
+                .is_ok_and(|metadata| !metadata.is_dir())
+            {
+                return Err(HomeError::NotDirectory {
+                    path: directory.to_owned(),
+                }
+                .into());
+            }
+        }
         let config = match read_config_file(&settings.home)? {
             None => Config::default(),
             Some(PolicyText { text, .. }) => Config::parse(&text, &settings.home.config_file())?,

@@ -67,7 +67,9 @@ pub(crate) fn run(
         source: plan.source(),
     }
     .page();
-    what.end().page(&granted(settings, &plan, policy.as_ref()));
+    what.end()
+        .page(&granted(settings, &plan, policy.as_ref()))
+        .end();
     confirm(
         arguments,
         settings,

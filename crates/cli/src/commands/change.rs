@@ -6,8 +6,10 @@ use crate::permission::{self, Kind};
 use crate::policy_change::{Change, apply};
 use crate::print::Printer;
 use crate::settings::Settings;
+use crate::trail;
 use casemate_policy::{ComponentName, PolicyEdit};
 use clap::Args;
+use serde_json::json;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -53,6 +55,11 @@ pub(crate) fn grant(
         always_ask: true,
         json: asked.format.json,
     };
+    if *allow_dangerous_root {
+        // Before it is written, so that no such grant is without a record.
+        let facts = json!({ "component": asked.name.as_str(), "target": asked.target });
+        trail::record(settings, "dangerous-grant-asked", facts)?;
+    }
     apply(settings, printer, &change)?;
     Ok(ExitStatus::Ok)
 }

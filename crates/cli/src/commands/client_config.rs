@@ -81,14 +81,13 @@ struct Start<'a> {
 
 impl Start<'_> {
     fn arguments(&self, workspace: &str) -> Vec<String> {
-        let home = self
-            .settings
-            .home_flag
-            .as_ref()
-            .map(|directory| directory.display().to_string());
-        let home = home
+        let home = &self.settings.home;
+        // A client does not hand on the variables of the shell that this was typed in.
+        let single = home.config_dir() == home.data_dir();
+        let home = single
+            .then(|| ["--home".to_owned(), home.config_dir().display().to_string()])
             .into_iter()
-            .flat_map(|directory| ["--home".to_owned(), directory]);
+            .flatten();
         home.chain(["serve", "--workspace", workspace].map(str::to_owned))
             .collect()
     }

@@ -6,6 +6,7 @@ use crate::error::{CommandError, ExitStatus};
 use crate::settings::Settings;
 use casemate_mcp::{ServeOptions, serve_stdio};
 use clap::Args;
+use std::io::IsTerminal as _;
 use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -29,6 +30,9 @@ pub(crate) fn run(arguments: &Arguments, settings: &Settings) -> Result<ExitStat
         bound.join(", ")
     };
     tracing::info!("{bound}");
+    if std::io::stdin().is_terminal() {
+        tracing::warn!("waiting for an MCP client on standard input; see casemate client-config");
+    }
     for (root, why) in &roots.missing {
         tracing::warn!("the root {root} of the configuration is not bound, {why}");
     }

@@ -46,7 +46,7 @@ pub(crate) const ESCAPES: &str = r#"(component
     (data (i32.const 64) "\1b[2J\1b]52;c;aGk=\07x\0dy\c2\9b31mz\e2\80\ae\00")
     (func (export "say") (result i32)
       (i32.store (i32.const 0) (i32.const 64))
-      (i32.store (i32.const 4) (i32.const 27))
+      (i32.store (i32.const 4) (i32.const 28))
       (i32.const 0)))
   (core instance $main (instantiate $main))
   (func (export "say") (result string)

@@ -38,7 +38,424 @@ fn help() {
             run.out
         ));
     }
-    with_filters(|| insta::assert_snapshot!(reference, @""));
+    with_filters(|| {
+        insta::assert_snapshot!(reference, @r#"
+    $ casemate --help
+    Run third-party tools for AI agents in a sandbox that reaches only what you granted
+
+    Usage: casemate [OPTIONS] <COMMAND>
+
+    Commands:
+      add            Install a component: fetch it, show what it is, bind it to a name
+      remove         Remove a component; its policy is set aside
+      list           List what is installed and what it may reach
+      inspect        Show what a component is and could ask for, without running it
+      grant          Let a component read or write files, reach a host or see a variable
+      revoke         Take back what was granted
+      block          Write a rule that denies, whatever else allows it
+      limit          Set limits of memory, time, output and concurrency
+      policy         Show, check and explain policies
+      call           Call a tool once, the way an MCP client would
+      serve          Serve the installed tools over MCP on standard input and output
+      log            Show what was called, refused and used
+      client-config  Print the configuration that makes an MCP client start Casemate
+      doctor         Check the installation
+      completions    Print completions for a shell
+      demo           See it work: install, call, be denied, grant, call again, in a throw-away home
+      help           Print this message or the help of the given subcommand(s)
+
+    Options:
+          --home <DIR>  Keep configuration and data in DIR [default: $CASEMATE_HOME, else the XDG
+                        directories]
+      -v, --verbose...  Log more to standard error; twice for everything
+      -h, --help        Print help
+      -V, --version     Print version
+
+    Exit status: 0 done, 1 failed, 2 usage or configuration, 3 denied by policy or verification.
+
+    $ casemate add --help
+    Install a component: fetch it, show what it is, bind it to a name
+
+    Usage: casemate add [OPTIONS] <REFERENCE>
+
+    Arguments:
+      <REFERENCE>  Path of a component, or a file:// URL
+
+    Options:
+          --home <DIR>     Keep configuration and data in DIR [default: $CASEMATE_HOME, else the XDG
+                           directories]
+          --name <NAME>    Its name here, and the beginning of its tools' names [default: after the
+                           file]
+          --policy <FILE>  Give it this policy, once confirmed
+      -v, --verbose...     Log more to standard error; twice for everything
+          --wit <PATH>     WIT text of the author, a file or a directory, for descriptions
+          --yes            Ask nothing; grants nothing either
+          --json           Print JSON
+      -h, --help           Print help
+
+    $ casemate remove --help
+    Remove a component; its policy is set aside
+
+    Usage: casemate remove [OPTIONS] <NAME>
+
+    Arguments:
+      <NAME>  The component
+
+    Options:
+          --home <DIR>  Keep configuration and data in DIR [default: $CASEMATE_HOME, else the XDG
+                        directories]
+          --json        Print JSON
+      -v, --verbose...  Log more to standard error; twice for everything
+      -h, --help        Print help
+
+    $ casemate list --help
+    List what is installed and what it may reach
+
+    Usage: casemate list [OPTIONS]
+
+    Options:
+          --home <DIR>  Keep configuration and data in DIR [default: $CASEMATE_HOME, else the XDG
+                        directories]
+          --tools       Show the tools of each component too
+          --json        Print JSON
+      -v, --verbose...  Log more to standard error; twice for everything
+      -h, --help        Print help
+
+    $ casemate inspect --help
+    Show what a component is and could ask for, without running it
+
+    Usage: casemate inspect [OPTIONS] <COMPONENT>
+
+    Arguments:
+      <COMPONENT>  An installed component, or the path of a file
+
+    Options:
+          --home <DIR>  Keep configuration and data in DIR [default: $CASEMATE_HOME, else the XDG
+                        directories]
+          --wit <PATH>  WIT text of the author, a file or a directory, for descriptions
+          --json        Print JSON
+      -v, --verbose...  Log more to standard error; twice for everything
+      -h, --help        Print help
+
+    $ casemate grant --help
+    Let a component read or write files, reach a host or see a variable
+
+    Usage: casemate grant [OPTIONS] <NAME> <KIND> <TARGET>
+
+    Arguments:
+      <NAME>
+              The component
+
+      <KIND>
+              What kind of permission
+
+              Possible values:
+              - read:    Read a file, or all files below a directory
+              - write:   Write a file, or all files below a directory
+              - network: Send requests to a host
+              - env:     See an environment variable
+
+      <TARGET>
+              A path or storage URI, HOST[:PORT], or the key of a variable
+
+    Options:
+          --home <DIR>
+              Keep configuration and data in DIR [default: $CASEMATE_HOME, else the XDG directories]
+
+          --json
+              Print JSON
+
+          --allow-dangerous-root
+              Grant / or the home directory or Casemate's own if asked to
+
+      -v, --verbose...
+              Log more to standard error; twice for everything
+
+          --yes
+              Ask nothing; grants nothing either
+
+      -h, --help
+              Print help (see a summary with '-h')
+
+    $ casemate revoke --help
+    Take back what was granted
+
+    Usage: casemate revoke [OPTIONS] <NAME> <KIND> <TARGET>
+
+    Arguments:
+      <NAME>
+              The component
+
+      <KIND>
+              What kind of permission
+
+              Possible values:
+              - read:    Read a file, or all files below a directory
+              - write:   Write a file, or all files below a directory
+              - network: Send requests to a host
+              - env:     See an environment variable
+
+      <TARGET>
+              A path or storage URI, HOST[:PORT], or the key of a variable
+
+    Options:
+          --home <DIR>
+              Keep configuration and data in DIR [default: $CASEMATE_HOME, else the XDG directories]
+
+          --json
+              Print JSON
+
+      -v, --verbose...
+              Log more to standard error; twice for everything
+
+      -h, --help
+              Print help (see a summary with '-h')
+
+    $ casemate block --help
+    Write a rule that denies, whatever else allows it
+
+    Usage: casemate block [OPTIONS] <NAME> <KIND> <TARGET>
+
+    Arguments:
+      <NAME>
+              The component
+
+      <KIND>
+              What kind of permission
+
+              Possible values:
+              - read:    Read a file, or all files below a directory
+              - write:   Write a file, or all files below a directory
+              - network: Send requests to a host
+              - env:     See an environment variable
+
+      <TARGET>
+              A path or storage URI, HOST[:PORT], or the key of a variable
+
+    Options:
+          --home <DIR>
+              Keep configuration and data in DIR [default: $CASEMATE_HOME, else the XDG directories]
+
+          --json
+              Print JSON
+
+      -v, --verbose...
+              Log more to standard error; twice for everything
+
+      -h, --help
+              Print help (see a summary with '-h')
+
+    $ casemate limit --help
+    Set limits of memory, time, output and concurrency
+
+    Usage: casemate limit [OPTIONS] <NAME> <KEY=VALUE>...
+
+    Arguments:
+      <NAME>          The component
+      <KEY=VALUE>...  Limits: memory=512Mi cpu-time=10s time=60s output=1Mi concurrency=16
+
+    Options:
+          --home <DIR>  Keep configuration and data in DIR [default: $CASEMATE_HOME, else the XDG
+                        directories]
+          --yes         Ask nothing; raises nothing either
+          --json        Print JSON
+      -v, --verbose...  Log more to standard error; twice for everything
+      -h, --help        Print help
+
+    $ casemate policy --help
+    Show, check and explain policies
+
+    Usage: casemate policy [OPTIONS] <COMMAND>
+
+    Commands:
+      show     Show what a component may do: rules, folders, limits, warnings
+      check    Check that a policy loads and can be enforced
+      explain  Say whether something is allowed, by which rule, and what would change it
+      help     Print this message or the help of the given subcommand(s)
+
+    Options:
+          --home <DIR>  Keep configuration and data in DIR [default: $CASEMATE_HOME, else the XDG
+                        directories]
+      -v, --verbose...  Log more to standard error; twice for everything
+      -h, --help        Print help
+
+    $ casemate policy show --help
+    Show what a component may do: rules, folders, limits, warnings
+
+    Usage: casemate policy show [OPTIONS] <NAME>
+
+    Arguments:
+      <NAME>  The component
+
+    Options:
+          --home <DIR>            Keep configuration and data in DIR [default: $CASEMATE_HOME, else the
+                                  XDG directories]
+          --workspace <DIR>       Bind the root `workspace` to DIR: fs://workspace/… in policies,
+                                  /workspace for tools
+          --root <NAME=DIR>       Bind the root NAME to DIR; may be repeated
+      -v, --verbose...            Log more to standard error; twice for everything
+          --ceiling <FILE>        Allow nothing that FILE, a policy, does not allow [default:
+                                  /etc/casemate/ceiling.yaml]
+          --allow-dangerous-root  Bind / or the home directory or Casemate's own if asked to; the audit
+                                  trail says so
+          --json                  Print JSON
+      -h, --help                  Print help
+
+    $ casemate policy check --help
+    Check that a policy loads and can be enforced
+
+    Usage: casemate policy check [OPTIONS] <NAME|FILE>
+
+    Arguments:
+      <NAME|FILE>  An installed component, or the path of a policy
+
+    Options:
+          --home <DIR>  Keep configuration and data in DIR [default: $CASEMATE_HOME, else the XDG
+                        directories]
+          --json        Print JSON
+      -v, --verbose...  Log more to standard error; twice for everything
+      -h, --help        Print help
+
+    $ casemate policy explain --help
+    Say whether something is allowed, by which rule, and what would change it
+
+    Usage: casemate policy explain [OPTIONS] <NAME> <COMMAND>
+
+    Commands:
+      storage  May it use a file or folder?
+      network  May it send a request?
+      env      May it see an environment variable?
+      clock    May it tell the time?
+      random   May it draw random numbers?
+      help     Print this message or the help of the given subcommand(s)
+
+    Arguments:
+      <NAME>  The component
+
+    Options:
+          --home <DIR>            Keep configuration and data in DIR [default: $CASEMATE_HOME, else the
+                                  XDG directories]
+      -v, --verbose...            Log more to standard error; twice for everything
+          --workspace <DIR>       Bind the root `workspace` to DIR: fs://workspace/… in policies,
+                                  /workspace for tools
+          --root <NAME=DIR>       Bind the root NAME to DIR; may be repeated
+          --ceiling <FILE>        Allow nothing that FILE, a policy, does not allow [default:
+                                  /etc/casemate/ceiling.yaml]
+          --allow-dangerous-root  Bind / or the home directory or Casemate's own if asked to; the audit
+                                  trail says so
+          --json                  Print JSON
+      -h, --help                  Print help
+
+    $ casemate call --help
+    Call a tool once, the way an MCP client would
+
+    Usage: casemate call [OPTIONS] <TOOL> [JSON]
+
+    Arguments:
+      <TOOL>  The tool, as `list --tools` names it
+      [JSON]  Its arguments, a JSON object; `-` reads them from standard input [default: {}]
+
+    Options:
+          --home <DIR>            Keep configuration and data in DIR [default: $CASEMATE_HOME, else the
+                                  XDG directories]
+          --workspace <DIR>       Bind the root `workspace` to DIR: fs://workspace/… in policies,
+                                  /workspace for tools
+          --root <NAME=DIR>       Bind the root NAME to DIR; may be repeated
+      -v, --verbose...            Log more to standard error; twice for everything
+          --ceiling <FILE>        Allow nothing that FILE, a policy, does not allow [default:
+                                  /etc/casemate/ceiling.yaml]
+          --allow-dangerous-root  Bind / or the home directory or Casemate's own if asked to; the audit
+                                  trail says so
+          --json                  Print JSON
+      -h, --help                  Print help
+
+    $ casemate serve --help
+    Serve the installed tools over MCP on standard input and output
+
+    Usage: casemate serve [OPTIONS]
+
+    Options:
+          --home <DIR>            Keep configuration and data in DIR [default: $CASEMATE_HOME, else the
+                                  XDG directories]
+          --workspace <DIR>       Bind the root `workspace` to DIR: fs://workspace/… in policies,
+                                  /workspace for tools
+          --root <NAME=DIR>       Bind the root NAME to DIR; may be repeated
+      -v, --verbose...            Log more to standard error; twice for everything
+          --ceiling <FILE>        Allow nothing that FILE, a policy, does not allow [default:
+                                  /etc/casemate/ceiling.yaml]
+          --allow-dangerous-root  Bind / or the home directory or Casemate's own if asked to; the audit
+                                  trail says so
+      -h, --help                  Print help
+
+    $ casemate log --help
+    Show what was called, refused and used
+
+    Usage: casemate log [OPTIONS]
+
+    Options:
+          --follow         Go on as calls end
+          --home <DIR>     Keep configuration and data in DIR [default: $CASEMATE_HOME, else the XDG
+                           directories]
+          --denied         Only calls that met a refusal
+      -v, --verbose...     Log more to standard error; twice for everything
+          --tool <TOOL>    Only this tool
+          --since <SINCE>  Only calls of the last while, such as 90s, 15m, 1h, 7d
+          --json           Print the records as they are, one JSON object a line
+      -h, --help           Print help
+
+    $ casemate client-config --help
+    Print the configuration that makes an MCP client start Casemate
+
+    Usage: casemate client-config [OPTIONS] <CLIENT>
+
+    Arguments:
+      <CLIENT>  The client [possible values: claude-code, vscode, cursor, codex]
+
+    Options:
+          --home <DIR>  Keep configuration and data in DIR [default: $CASEMATE_HOME, else the XDG
+                        directories]
+          --json        Print JSON
+      -v, --verbose...  Log more to standard error; twice for everything
+      -h, --help        Print help
+
+    $ casemate doctor --help
+    Check the installation
+
+    Usage: casemate doctor [OPTIONS]
+
+    Options:
+          --home <DIR>  Keep configuration and data in DIR [default: $CASEMATE_HOME, else the XDG
+                        directories]
+          --json        Print JSON
+      -v, --verbose...  Log more to standard error; twice for everything
+      -h, --help        Print help
+
+    $ casemate completions --help
+    Print completions for a shell
+
+    Usage: casemate completions [OPTIONS] <SHELL>
+
+    Arguments:
+      <SHELL>  The shell [possible values: bash, elvish, fish, powershell, zsh]
+
+    Options:
+          --home <DIR>  Keep configuration and data in DIR [default: $CASEMATE_HOME, else the XDG
+                        directories]
+      -v, --verbose...  Log more to standard error; twice for everything
+      -h, --help        Print help
+
+    $ casemate demo --help
+    See it work: install, call, be denied, grant, call again, in a throw-away home
+
+    Usage: casemate demo [OPTIONS]
+
+    Options:
+          --home <DIR>  Keep configuration and data in DIR [default: $CASEMATE_HOME, else the XDG
+                        directories]
+      -v, --verbose...  Log more to standard error; twice for everything
+      -h, --help        Print help
+    "#)
+    });
 }
 
 #[test]

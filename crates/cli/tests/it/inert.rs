@@ -36,7 +36,7 @@ fn s225_results_with_escape_sequences_are_inert() {
     for format in [&["log"][..], &["log", "--json"]] {
         let run = sandbox.run(format).exits(0);
         assert_inert(&run);
-        assert!(run.err.contains("line 3: not a record"), "{}", run.shown());
+        assert!(run.err.contains("line 4: not a record"), "{}", run.shown());
     }
     // And from what was typed.
     for arguments in [

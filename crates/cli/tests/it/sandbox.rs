@@ -29,7 +29,7 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    fn of(output: &Output) -> Self {
+    pub(crate) fn of(output: &Output) -> Self {
         Self {
             code: output.status.code().expect("not killed"),
             out: String::from_utf8(output.stdout.clone()).unwrap(),
@@ -59,7 +59,10 @@ impl Run {
 impl Sandbox {
     pub(crate) fn new() -> Self {
         let sandbox = Self {
-            directory: tempfile::Builder::new().prefix("cli-").tempdir().unwrap(),
+            directory: tempfile::Builder::new()
+                .prefix("sandbox-")
+                .tempdir()
+                .unwrap(),
         };
         for name in ["user", "work", "home"] {
             std::fs::create_dir(sandbox.path(name)).unwrap();
@@ -148,7 +151,7 @@ fn collect(directory: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>) {
 pub(crate) fn with_filters(check: impl FnOnce()) {
     let mut settings = insta::Settings::clone_current();
     for (pattern, word) in [
-        (r"/[^\s:'\x22]*/cli-[A-Za-z0-9]{6}", "[DIR]"),
+        (r"/[^\s:'\x22]*/sandbox-[A-Za-z0-9]{6}", "[DIR]"),
         (r"/[^\s'\x22]*/casemate-demo-[A-Za-z0-9]{6}", "[DEMO]"),
         (r"/[^\s:'\x22]*/debug/casemate", "[BIN]"),
         (r"/[^\s:'\x22]*/release/casemate", "[BIN]"),

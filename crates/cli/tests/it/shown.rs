@@ -19,14 +19,199 @@ fn demo() {
         0,
         "the home of the person is not touched"
     );
-    with_filters(|| insta::assert_snapshot!(run.out, @""));
+    with_filters(|| {
+        insta::assert_snapshot!(run.out, @r#"
+    Casemate, in a throw-away home
+    A component in the sandbox reaches nothing that nobody granted. See for yourself:
+
+    1. Install a component. Its author wrote a plain library; you see what it is before anything runs.
+    $ casemate add [DEMO]/notes.wasm --name notes --wit [DEMO]/notes.wit --yes
+    notes  [SIZE]  sha256:[DIGEST]
+      from file:[DEMO]/notes.wasm
+      A notebook: search, read and write text files, and tell the time anywhere.
+
+    Tools (7)
+      notes_search_text(folder, pattern, options?)
+          Searches the text files of a folder and of all folders in it for a piece of text, and returns th…
+      notes_read_lines(path, first, last?)
+          Reads some lines of a text file of up to 8 MiB.
+      notes_save_note(path, text, replace?)
+          Writes a note of up to 1 MiB into a new file.
+      notes_append_line(path, line)
+          Adds one line at the end of a note, and makes the note where there is none.
+      notes_current_time(zone)
+          Tells the time in a zone.
+      notes_convert_time(local, from-zone, to-zone)
+          Tells what the clocks of one zone show when those of another show a given time; for a moment in …
+      notes_list_zones(filter)
+          Lists the time zones whose names contain a piece of text, with their present offsets.
+
+    It could ask for
+      files        read and write files in folders that you grant
+      environment  see environment variables that you grant
+      clocks       tell the time, and wait
+      stdio, terminal, exit, io: stays inside the sandbox
+
+    Granted
+      nothing: no files, no network, no variables
+    ok: added notes ([DIGEST]) with 7 tools
+      what it may do: casemate policy show notes
+      to let it do more: casemate grant notes read DIR
+
+    2. Call a tool that needs no permission.
+    $ casemate call notes_current_time '{"zone": "Europe/Oslo"}'
+    {
+      "zone": "Europe/Oslo",
+      "local": "[TIME][OFFSET]",
+      "utc": "[TIME]Z",
+      "weekday": "[DAY]",
+      "abbreviation": "[ZONE]",
+      "next-change": {
+        "utc": "[TIME]Z",
+        "offset": "[OFFSET]",
+        "abbreviation": "[ZONE]"
+      }
+    }
+
+    3. Let it read one folder, and have it search there. The tool sees the folder as /workspace.
+    $ casemate grant notes read [DEMO]/my-notes
+    not asked: the configuration says grants.without-terminal = true
+    notes: granted
+      - uri: "fs://workspace/**"
+        access: ["read"]
+    written to [DEMO]/home/policies/notes.yaml
+    $ casemate call notes_search_text '{"folder": "/workspace", "pattern": "harbour"}'
+    {
+      "matches": [
+        {
+          "path": "/workspace/ideas.txt",
+          "line": 2,
+          "column": 20,
+          "text": "Ask Mira about the harbour."
+        },
+        {
+          "path": "/workspace/meeting.md",
+          "line": 3,
+          "column": 16,
+          "text": "Mira: ship the harbour map by Friday."
+        }
+      ],
+      "files-searched": 2,
+      "skipped": 0,
+      "incomplete": null
+    }
+
+    4. Reading is not writing: this call is denied, with the reason and the command that would allow it.
+    $ casemate call notes_save_note '{"path": "/workspace/todo.md", "text": "Ask Mira about the map."}'
+    error: the tool answered with an error
+      {
+        "tag": "not-permitted",
+        "val": "cannot write /workspace/todo.md: the tool is not permitted to"
+      }
+    refused: storage write /workspace/todo.md (denied.storage.write)
+      no rule allows it to write this path
+    hint: casemate grant notes write fs://workspace/todo.md
+    call [ID]
+    (exit status 3: denied)
+
+    5. Type that command, and the same call is allowed. One file was granted, and nothing beside it.
+    $ casemate grant notes write fs://workspace/todo.md
+    not asked: the configuration says grants.without-terminal = true
+    notes: granted
+      - uri: "fs://workspace/todo.md"
+        access: ["write"]
+    written to [DEMO]/home/policies/notes.yaml
+    $ casemate call notes_save_note '{"path": "/workspace/todo.md", "text": "Ask Mira about the map."}'
+    {
+      "path": "/workspace/todo.md",
+      "bytes": 23
+    }
+
+    6. Every call left one line, with what it was refused.
+    $ casemate log
+    [TIME]Z  ok        notes_current_time  [MS]  by cli  call [ID]
+    [TIME]Z  ok        notes_search_text  [MS]  by cli  call [ID]
+    [TIME]Z  error     notes_save_note  [MS]  by cli  call [ID]
+        refused storage write /workspace/todo.md (denied.storage.write)
+    [TIME]Z  ok        notes_save_note  [MS]  by cli  call [ID]
+
+    7. To use it for good: install it in your own home, and tell your AI client how to start Casemate.
+    $ casemate add examples/rust/notes.wasm --wit examples/rust/wit
+    $ casemate client-config claude-code
+    # The server: .mcp.json in the project
+    # the workspace is the project that Claude Code was started in
+    {
+      "mcpServers": {
+        "casemate": {
+          "command": "[BIN]",
+          "args": [
+            "serve",
+            "--workspace",
+            "${CLAUDE_PROJECT_DIR:-.}"
+          ]
+        }
+      }
+    }
+
+    # Rules for the agent: .claude/settings.json in the project, or ~/.claude/settings.json
+    # the agent may neither type commands that grant nor edit policies
+    {
+      "permissions": {
+        "deny": [
+          "Bash(casemate add:*)",
+          "Bash([BIN] add:*)",
+          "Bash(casemate grant:*)",
+          "Bash([BIN] grant:*)",
+          "Bash(casemate limit:*)",
+          "Bash([BIN] limit:*)",
+          "Bash(casemate --home:*)",
+          "Bash([BIN] --home:*)",
+          "Bash(casemate -v:*)",
+          "Bash([BIN] -v:*)",
+          "Bash(casemate --verbose:*)",
+          "Bash([BIN] --verbose:*)",
+          "Edit([DIR]/home/**)"
+        ]
+      }
+    }
+    "#)
+    });
 }
 
 #[test]
 fn add_shows_what_it_is_and_grants_nothing() {
     let sandbox = Sandbox::new();
     let run = sandbox.run(&["add", NOTES, "--name", "jotter"]);
-    with_filters(|| insta::assert_snapshot!(run.shown(), @""));
+    with_filters(|| {
+        insta::assert_snapshot!(run.shown(), @r#"
+    exit 0
+    --- stdout
+    ok: added jotter ([DIGEST]) with 7 tools
+      what it may do: casemate policy show jotter
+      to let it do more: casemate grant jotter read DIR
+    --- stderr
+    jotter  [SIZE]  sha256:[DIGEST]
+      from file:[REPO]/examples/rust/notes.wasm
+
+    Tools (7)
+      jotter_search_text(folder, pattern, options?)
+      jotter_read_lines(path, first, last?)
+      jotter_save_note(path, text, replace?)
+      jotter_append_line(path, line)
+      jotter_current_time(zone)
+      jotter_convert_time(local, from-zone, to-zone)
+      jotter_list_zones(filter)
+
+    It could ask for
+      files        read and write files in folders that you grant
+      environment  see environment variables that you grant
+      clocks       tell the time, and wait
+      stdio, terminal, exit, io: stays inside the sandbox
+
+    Granted
+      nothing: no files, no network, no variables
+    "#)
+    });
     let json = sandbox.run(&["add", NOTES, "--json"]).exits(0).json();
     assert_eq!(json["tools"].as_array().unwrap().len(), 7);
 }
@@ -35,14 +220,37 @@ fn add_shows_what_it_is_and_grants_nothing() {
 fn list() {
     let sandbox = Sandbox::with_notes();
     let run = sandbox.run(&["list", "--tools"]);
-    with_filters(|| insta::assert_snapshot!(run.shown(), @""));
+    with_filters(|| {
+        insta::assert_snapshot!(run.shown(), @r#"
+    exit 0
+    --- stdout
+      NAME   TOOLS  MAY REACH  DIGEST        FROM
+      notes  7      nothing    [DIGEST]  file:[REPO]/examples/rust/notes.wasm
+      notes_append_line
+      notes_convert_time
+      notes_current_time
+      notes_list_zones
+      notes_read_lines
+      notes_save_note
+      notes_search_text
+    --- stderr
+    "#)
+    });
     let json = sandbox.run(&["list", "--json"]).exits(0).json();
     assert_eq!(json[0]["name"], "notes");
     assert_eq!(json[0]["served"], true);
     assert_eq!(json[0]["may"]["read_files"], false);
     let empty = Sandbox::new();
     let run = empty.run(&["list"]);
-    with_filters(|| insta::assert_snapshot!(run.shown(), @""));
+    with_filters(|| {
+        insta::assert_snapshot!(run.shown(), @r#"
+    exit 0
+    --- stdout
+    --- stderr
+    nothing is installed
+    hint: casemate add TOOL.wasm
+    "#)
+    });
     assert_eq!(
         empty.run(&["list", "--json"]).exits(0).json(),
         serde_json::json!([])
@@ -54,7 +262,40 @@ fn list() {
 fn inspect_writes_nothing_and_knows_an_installed_name() {
     let sandbox = Sandbox::new();
     let run = sandbox.run(&["inspect", NOTES, "--wit", NOTES_WIT]);
-    with_filters(|| insta::assert_snapshot!(run.shown(), @""));
+    with_filters(|| {
+        insta::assert_snapshot!(run.shown(), @r#"
+    exit 0
+    --- stdout
+    notes  [SIZE]  sha256:[DIGEST]
+      from file:[REPO]/examples/rust/notes.wasm
+      A notebook: search, read and write text files, and tell the time anywhere.
+
+    Tools (7)
+      notes_search_text(folder, pattern, options?)
+          Searches the text files of a folder and of all folders in it for a piece of text, and returns th…
+      notes_read_lines(path, first, last?)
+          Reads some lines of a text file of up to 8 MiB.
+      notes_save_note(path, text, replace?)
+          Writes a note of up to 1 MiB into a new file.
+      notes_append_line(path, line)
+          Adds one line at the end of a note, and makes the note where there is none.
+      notes_current_time(zone)
+          Tells the time in a zone.
+      notes_convert_time(local, from-zone, to-zone)
+          Tells what the clocks of one zone show when those of another show a given time; for a moment in …
+      notes_list_zones(filter)
+          Lists the time zones whose names contain a piece of text, with their present offsets.
+
+    It could ask for
+      files        read and write files in folders that you grant
+      environment  see environment variables that you grant
+      clocks       tell the time, and wait
+      stdio, terminal, exit, io: stays inside the sandbox
+
+    not installed; to install it, with nothing granted: casemate add [REPO]/examples/rust/notes.wasm
+    --- stderr
+    "#)
+    });
     assert!(sandbox.state().is_empty());
     let json = sandbox.run(&["inspect", NOTES, "--json"]).exits(0).json();
     assert_eq!(json["installed"], false);
@@ -85,7 +326,22 @@ fn a_denied_call_names_the_reason_and_what_would_allow_it() {
     sandbox.policy("version: \"1.0\"\npermissions:\n  storage:\n    allow:\n      - uri: \"fs://workspace/**\"\n        access: [read]\n");
     let save = r#"{"path": "/workspace/new.txt", "text": "x"}"#;
     let run = sandbox.run(&["call", "notes_save_note", save, "--workspace", "."]);
-    with_filters(|| insta::assert_snapshot!(run.shown(), @""));
+    with_filters(|| {
+        insta::assert_snapshot!(run.shown(), @r#"
+    exit 3
+    --- stdout
+    --- stderr
+    error: the tool answered with an error
+      {
+        "tag": "not-permitted",
+        "val": "cannot write /workspace/new.txt: the tool is not permitted to"
+      }
+    refused: storage write /workspace/new.txt (denied.storage.write)
+      no rule allows it to write this path
+    hint: casemate grant notes write fs://workspace/new.txt
+    call [ID]
+    "#)
+    });
     let json = sandbox
         .run(&[
             "call",
@@ -105,7 +361,22 @@ fn a_denied_call_names_the_reason_and_what_would_allow_it() {
     // Without any rule there is no folder at all, and the tool cannot say more than that.
     std::fs::remove_file(sandbox.path("home/policies/notes.yaml")).unwrap();
     let run = sandbox.run(&["call", "notes_save_note", save]);
-    with_filters(|| insta::assert_snapshot!(run.shown(), @""));
+    with_filters(|| {
+        insta::assert_snapshot!(run.shown(), @r#"
+    exit 3
+    --- stdout
+    --- stderr
+    error: the tool answered with an error
+      {
+        "tag": "not-permitted",
+        "val": "cannot write /workspace/new.txt: it is in no folder that the tool was given"
+      }
+    refused: storage (the tool looked for its folders) (denied.storage.read)
+      no rule gives this component any file or folder
+    hint: casemate grant notes read DIR (a folder that it may read)
+    call [ID]
+    "#)
+    });
 }
 
 #[test]
@@ -125,7 +396,50 @@ fn policies_are_shown_and_explained() {
     ]);
     let denied = sandbox.run(&["policy", "explain", "notes", "env", "REGION"]);
     let all = [show, explain, denied].map(|run| run.shown()).join("\n");
-    with_filters(|| insta::assert_snapshot!(all, @""));
+    with_filters(|| {
+        insta::assert_snapshot!(all, @r#"
+    exit 0
+    --- stdout
+    notes  sha256:[DIGEST]
+      from file:[REPO]/examples/rust/notes.wasm
+      policy [DIR]/home/policies/notes.yaml
+
+    Rules
+      fs://workspace/** [read, write]  policy, line 6
+      fs://config/app.yaml [read]      policy, line 8
+      api.openai.com                   policy, line 12
+      clocks: frozen                   default
+      random: secure                   default
+
+    Folders
+      /config  not bound: denied
+      /workspace  [DIR]/work
+
+    Limits
+      memory       256.0 MiB
+      cpu-time     10s
+      time         30s
+      output       1.0 MiB
+      concurrency  16
+    --- stderr
+    warning: line 8, column 9: the root "config" is not bound to a directory, so fs://config is denied
+    warning: line 12, column 9: network api.openai.com: every request is denied, since outgoing requests are not part of this release
+
+    exit 0
+    --- stdout
+    allowed: storage write /workspace/a.txt
+      why   a rule allows it
+      rule  fs://workspace/** [read, write] (policy, line 6: permissions.storage.allow[0])
+    --- stderr
+
+    exit 3
+    --- stdout
+    denied: environment REGION (denied.env)
+      why   no rule allows this variable
+      to allow it: casemate grant notes env REGION
+    --- stderr
+    "#)
+    });
 }
 
 #[test]
@@ -148,7 +462,115 @@ fn client_configurations() {
             serde_json::from_str::<serde_json::Value>(server).unwrap();
         }
     }
-    with_filters(|| insta::assert_snapshot!(all, @""));
+    with_filters(|| {
+        insta::assert_snapshot!(all, @r#"
+    # The server: .mcp.json in the project
+    # the workspace is the project that Claude Code was started in
+    {
+      "mcpServers": {
+        "casemate": {
+          "command": "[BIN]",
+          "args": [
+            "serve",
+            "--workspace",
+            "${CLAUDE_PROJECT_DIR:-.}"
+          ]
+        }
+      }
+    }
+
+    # Rules for the agent: .claude/settings.json in the project, or ~/.claude/settings.json
+    # the agent may neither type commands that grant nor edit policies
+    {
+      "permissions": {
+        "deny": [
+          "Bash(casemate add:*)",
+          "Bash([BIN] add:*)",
+          "Bash(casemate grant:*)",
+          "Bash([BIN] grant:*)",
+          "Bash(casemate limit:*)",
+          "Bash([BIN] limit:*)",
+          "Bash(casemate --home:*)",
+          "Bash([BIN] --home:*)",
+          "Bash(casemate -v:*)",
+          "Bash([BIN] -v:*)",
+          "Bash(casemate --verbose:*)",
+          "Bash([BIN] --verbose:*)",
+          "Edit([DIR]/home/**)"
+        ]
+      }
+    }
+    # The server: .vscode/mcp.json
+    # the workspace is the folder that is open
+    {
+      "servers": {
+        "casemate": {
+          "type": "stdio",
+          "command": "[BIN]",
+          "args": [
+            "serve",
+            "--workspace",
+            "${workspaceFolder}"
+          ]
+        }
+      }
+    }
+
+    # Rules for the agent: .vscode/settings.json, or the user's settings.json
+    # the agent's commands that grant, and its edits of policies, always wait for your approval
+    {
+      "chat.tools.terminal.autoApprove": {
+        "/casemate\\b.*\\s(add|grant|limit)\\b/": {
+          "approve": false,
+          "matchCommandLine": true
+        }
+      },
+      "chat.tools.edits.autoApprove": {
+        "[DIR]/home/**": false
+      }
+    }
+    # The server: .cursor/mcp.json
+    # the workspace is the folder that is open
+    {
+      "mcpServers": {
+        "casemate": {
+          "command": "[BIN]",
+          "args": [
+            "serve",
+            "--workspace",
+            "${workspaceFolder}"
+          ]
+        }
+      }
+    }
+
+    # Rules for the agent: .cursor/cli.json in the project, or ~[DIR].json
+    # for the Cursor agent; in the editor, keep casemate out of the commands that run without asking
+    {
+      "permissions": {
+        "allow": [],
+        "deny": [
+          "Shell(casemate)",
+          "Shell([BIN])",
+          "Write([DIR]/home/**)"
+        ]
+      }
+    }
+    # The server: .codex/config.toml in a trusted project
+    # Codex has no variable for the project: `.` is where Codex was started; write a path for another
+    [mcp_servers.casemate]
+    command = "[BIN]"
+    args = ["serve", "--workspace", "."]
+
+    # Rules for the agent: ~/.codex/rules/casemate.rules
+    # the agent may not type commands that grant
+    prefix_rule(
+        pattern = [["casemate","[BIN]"], ["add","grant","limit","--home","-v","--verbose"]],
+        decision = "forbidden",
+        justification = "A person grants permissions: ask for this to be typed in a terminal.",
+    )
+    "#)
+    });
 }
 
 #[test]

@@ -1,0 +1,87 @@
+//! `policy check`: does it load, and can all of it be enforced?
+
+use super::warnings;
+use crate::arguments::Format;
+use crate::error::{CommandError, ExitStatus};
+use crate::inspection::done;
+use crate::print::Printer;
+use crate::settings::Settings;
+use casemate_artifact::{LockFile, read_policy_path};
+use casemate_policy::{ComponentName, Policy};
+use clap::Args;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// An installed component, or the path of a policy
+    #[arg(value_name = "NAME|FILE")]
+    policy: String,
+    #[command(flatten)]
+    format: Format,
+}
+
+pub(crate) fn run(
+    arguments: &Arguments,
+    settings: &Settings,
+    printer: &Printer,
+) -> Result<ExitStatus, CommandError> {
+    let text = &arguments.policy;
+    let name: Option<ComponentName> = text.parse().ok();
+    let known = match &name {
+        Some(name) => {
+            let lock = LockFile::load(&settings.home)?;
+            lock.components.contains_key(name)
+                || settings.home.policy_file(name).symlink_metadata().is_ok()
+        }
+        None => false,
+    };
+    let path: PathBuf = match &name {
+        Some(name) if known => settings.home.policy_file(name),
+        _ => settings.base.join(text),
+    };
+    let policy = match read_policy_path(&path)? {
+        Some(file) => Policy::parse(&file.text),
+        None if known => Ok(Policy::empty()),
+        None => {
+            return Err(CommandError::usage(format!(
+                "there is neither a component nor a file {text:?}"
+            ))
+            .hint(settings.command(&["list"])));
+        }
+    };
+    if arguments.format.json {
+        let (warnings, error) = match &policy {
+            Ok(policy) => (
+                policy.warnings().iter().map(ToString::to_string).collect(),
+                Value::Null,
+            ),
+            Err(error) => (
+                Vec::new(),
+                json!({
+                    "line": error.line, "column": error.column, "message": error.message, "hint": error.hint,
+                }),
+            ),
+        };
+        printer.json(&json!({ "policy": path, "valid": policy.is_ok(), "warnings": warnings, "error": error }))?;
+        return Ok(if policy.is_ok() {
+            ExitStatus::Ok
+        } else {
+            ExitStatus::Usage
+        });
+    }
+    let policy = policy.map_err(|error| CommandError::Policy {
+        path: path.clone(),
+        error,
+    })?;
+    let mut page = done(&path.display().to_string());
+    page.table(
+        policy
+            .rules()
+            .into_iter()
+            .map(|rule| vec![rule.text, format!("line {}", rule.line)]),
+    );
+    printer.data(&page)?;
+    printer.note(&warnings(policy.warnings()));
+    Ok(ExitStatus::Ok)
+}
