@@ -54,6 +54,7 @@ fn demo() {
 
     Granted
       nothing: no files, no network, no variables
+
     ok: added notes ([DIGEST]) with 7 tools
       what it may do: casemate policy show notes
       to let it do more: casemate grant notes read DIR
@@ -145,6 +146,8 @@ fn demo() {
         "casemate": {
           "command": "[BIN]",
           "args": [
+            "--home",
+            "[DIR]/home",
             "serve",
             "--workspace",
             "${CLAUDE_PROJECT_DIR:-.}"
@@ -412,14 +415,14 @@ fn policies_are_shown_and_explained() {
       random: secure                   default
 
     Folders
-      /config  not bound: denied
+      /config     not bound: denied
       /workspace  [DIR]/work
 
     Limits
-      memory       256.0 MiB
+      memory       256 MiB
       cpu-time     10s
       time         30s
-      output       1.0 MiB
+      output       1 MiB
       concurrency  16
     --- stderr
     warning: line 8, column 9: the root "config" is not bound to a directory, so fs://config is denied
@@ -471,6 +474,8 @@ fn client_configurations() {
         "casemate": {
           "command": "[BIN]",
           "args": [
+            "--home",
+            "[DIR]/home",
             "serve",
             "--workspace",
             "${CLAUDE_PROJECT_DIR:-.}"
@@ -508,6 +513,8 @@ fn client_configurations() {
           "type": "stdio",
           "command": "[BIN]",
           "args": [
+            "--home",
+            "[DIR]/home",
             "serve",
             "--workspace",
             "${workspaceFolder}"
@@ -536,6 +543,8 @@ fn client_configurations() {
         "casemate": {
           "command": "[BIN]",
           "args": [
+            "--home",
+            "[DIR]/home",
             "serve",
             "--workspace",
             "${workspaceFolder}"
@@ -544,7 +553,7 @@ fn client_configurations() {
       }
     }
 
-    # Rules for the agent: .cursor/cli.json in the project, or ~[DIR].json
+    # Rules for the agent: .cursor/cli.json in the project, or ~/.cursor/cli-config.json
     # for the Cursor agent; in the editor, keep casemate out of the commands that run without asking
     {
       "permissions": {
@@ -560,7 +569,7 @@ fn client_configurations() {
     # Codex has no variable for the project: `.` is where Codex was started; write a path for another
     [mcp_servers.casemate]
     command = "[BIN]"
-    args = ["serve", "--workspace", "."]
+    args = ["--home", "[DIR]/home", "serve", "--workspace", "."]
 
     # Rules for the agent: ~/.codex/rules/casemate.rules
     # the agent may not type commands that grant
