@@ -19,6 +19,7 @@ mod ambient;
 mod files;
 mod resources;
 mod smoke;
+mod values_through_guest;
 
 use common::component;
 
