@@ -29,8 +29,10 @@ const MAX_COMPONENT_HANDLES: usize = 4_096;
 const FUEL_PER_ELEMENT: u64 = 40;
 /// Least fuel for values that cross the boundary in one host call.
 const MIN_HOSTCALL_FUEL: u64 = 8 * 1024 * 1024;
-/// Different denials that one call records; more are counted.
+/// Different denials that one call records one by one; more are counted by their reason.
 const MAX_DENIALS: usize = 64;
+/// Subject of the denials that are only counted.
+const OTHERS: &str = "others, too many to list";
 
 /// One refusal that a call met, as it is recorded and explained.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,7 +52,6 @@ pub struct DenialRecord {
 #[derive(Debug, Default)]
 struct Trace {
     denials: Vec<DenialRecord>,
-    more: u64,
     looked_for_files: bool,
 }
 
@@ -84,18 +85,23 @@ impl Trail {
         });
     }
 
-    fn record(&self, denial: DenialRecord) {
+    fn record(&self, mut denial: DenialRecord) {
         let mut trace = self.trace.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = trace
-            .denials
-            .iter_mut()
-            .find(|known| known.reason == denial.reason && known.subject == denial.subject);
-        if let Some(known) = known {
-            known.count += 1;
-        } else if trace.denials.len() < MAX_DENIALS {
-            trace.denials.push(denial);
-        } else {
-            trace.more += 1;
+        let same = |denial: &DenialRecord, known: &DenialRecord| {
+            known.reason == denial.reason && known.subject == denial.subject
+        };
+        if !trace.denials.iter().any(|known| same(&denial, known))
+            && trace.denials.len() >= MAX_DENIALS
+        {
+            // One entry for each reason, so that a guest cannot hide one kind behind another.
+            OTHERS.clone_into(&mut denial.subject);
+            "more was refused for this reason than is listed one by one"
+                .clone_into(&mut denial.explanation);
+            denial.remedy = None;
+        }
+        match trace.denials.iter_mut().find(|known| same(&denial, known)) {
+            Some(known) => known.count += 1,
+            None => trace.denials.push(denial),
         }
     }
 

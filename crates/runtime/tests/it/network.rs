@@ -19,7 +19,8 @@ fn sockets() -> Vec<u8> {
             export tcp: func(family: ip-address-family) -> result<u32, error-code>;
             export udp: func(family: ip-address-family) -> result<u32, error-code>;
             export resolve: func(name: string) -> result<u32, error-code>;
-            export guess: func(handle: u32) -> u32; }",
+            export guess: func(handle: u32) -> u32;
+            export flood: func(names: u32); }",
         "evil",
         r#"(module
             (import "wasi:sockets/instance-network@0.2.12" "instance-network" (func $network (result i32)))
@@ -39,6 +40,13 @@ fn sockets() -> Vec<u8> {
             (func (export "udp") (param i32) (result i32) (call $udp (local.get 0) (i32.const 16)) (i32.const 16))
             (func (export "resolve") (param i32 i32) (result i32)
               (call $resolve (call $network) (local.get 0) (local.get 1) (i32.const 16)) (i32.const 16))
+            ;; That many different names, and a socket at the end.
+            (func (export "flood") (param i32)
+              (memory.fill (i32.const 4096) (i32.const 97) (local.get 0))
+              (loop $l
+                (call $resolve (call $network) (i32.const 4096) (local.get 0) (i32.const 16))
+                (br_if $l (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
+              (call $tcp (i32.const 0) (i32.const 16)) (call $tcp (i32.const 0) (i32.const 16)))
             (func (export "guess") (param i32) (result i32)
               (call $listen (local.get 0) (i32.const 16)) (call $hops (local.get 0) (i32.const 16)) (i32.const 1)))"#,
     )
@@ -234,6 +242,24 @@ fn s116_names_are_not_looked_up() {
     assert_eq!(reason, "denied.dns");
     assert!(subject.len() < 4_096 && !subject.chars().any(char::is_control));
     fixture.ping();
+}
+
+#[test]
+fn one_kind_of_refusal_is_not_hidden_behind_another() {
+    let fixture = Fixture::new();
+    fixture.install("evil", &sockets(), "");
+    let report = fixture.call("evil_flood", json!({"names": 300}));
+    assert_eq!(result(&report), Value::Null);
+    // 64 names one by one, the others of them together, and the socket that came last.
+    assert_eq!(report.denials.len(), 66);
+    let counted: u64 = report.denials.iter().map(|denial| denial.count).sum();
+    assert_eq!(counted, 302);
+    let last: Vec<(&str, u64)> = report.denials[64..]
+        .iter()
+        .map(|denial| (denial.reason.as_str(), denial.count))
+        .collect();
+    assert_eq!(last, [("denied.dns", 236), ("denied.socket", 2)]);
+    assert_eq!(fixture.records.all()[0].denials.len(), 66);
 }
 
 fn send(fixture: &Fixture, scheme: u32, authority: &str, path: &str) -> (Value, CallReport) {

@@ -200,10 +200,11 @@ fn s069_a_denied_path_answers_like_an_absent_one() {
     );
     let listing = site.allowed("list", opening("sub", &["directory"], &["read"]));
     assert_eq!(names(&listing), ["deep"]);
-    let told = |function: &str, arguments: &dyn Fn(&str) -> Value, path: &str| {
+    type Arguments<'a> = &'a dyn Fn(&str) -> Value;
+    let told = |function: &str, arguments: Arguments<'_>, path: &str| {
         site.ask(function, arguments(path)).unwrap_err()
     };
-    let every: [(&str, &dyn Fn(&str) -> Value); 9] = [
+    let every: [(&str, Arguments<'_>); 9] = [
         ("read", &reading),
         ("write", &|path| write(path, "x")),
         ("stat-at", &|path| seen(path, true)),
