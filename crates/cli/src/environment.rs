@@ -1,7 +1,8 @@
 //! What the process was started with. No other module reads the environment.
 //!
 //! Honoured variables: `CASEMATE_HOME`, `XDG_CONFIG_HOME`, `XDG_DATA_HOME`, `HOME`, `RUST_LOG`, and for colours
-//! `NO_COLOR`, `CLICOLOR`, `CLICOLOR_FORCE`, `TERM`. No other variable changes what Casemate does.
+//! `NO_COLOR`, `CLICOLOR`, `CLICOLOR_FORCE`, `TERM`; `TMPDIR` for the throw-away homes of `demo` and `doctor`. No other
+//! variable changes what Casemate does.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

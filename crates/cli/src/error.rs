@@ -157,8 +157,15 @@ impl CommandError {
             Self::Store(error) => store(error),
             Self::Arguments(_) => (Usage, None),
         };
+        let message = match self {
+            // What the compiler said is for the author to know.
+            Self::Install(error) if matches!(**error, InstallError::Prepare(_)) => {
+                format!("{error}: {}", error.detail())
+            }
+            other => chain(other),
+        };
         Shown {
-            message: chain(self),
+            message,
             hint,
             status,
         }

@@ -36,10 +36,11 @@ fn main() -> ExitCode {
         Err(error) => return printer.usage(&error).code(),
     };
     trace(&cli);
+    let global = cli.global.clone();
     let status = commands::run(cli, &printer).unwrap_or_else(|error| match error {
         // Whoever read the output has seen enough.
         CommandError::BrokenPipe => ExitStatus::Ok,
-        error => printer.error(&error),
+        error => printer.error(&error, &global),
     });
     status.code()
 }

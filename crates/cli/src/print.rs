@@ -1,6 +1,8 @@
 //! Text that is safe to show: no control character of a file, a guest or an argument reaches the terminal.
 
+use crate::arguments::Global;
 use crate::error::{CommandError, ExitStatus};
+use crate::settings::rehome;
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -214,7 +216,7 @@ impl Printer {
     }
 
     /// Prints an error and its hint, and says with which status to end.
-    pub(crate) fn error(self, error: &CommandError) -> ExitStatus {
+    pub(crate) fn error(self, error: &CommandError, global: &Global) -> ExitStatus {
         let shown = error.shown();
         let mut page = Page::default();
         page.styled(BAD, "error:")
@@ -222,7 +224,8 @@ impl Printer {
             .word(&shown.message)
             .end();
         if let Some(hint) = &shown.hint {
-            page.hint(hint);
+            let home = global.home.as_deref().filter(|_| !global.hide_home);
+            page.hint(&rehome(hint, home));
         }
         self.note(&page);
         shown.status

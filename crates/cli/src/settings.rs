@@ -130,10 +130,18 @@ impl Settings {
 
     /// A hint of another room, which knows nothing of `--home`.
     pub(crate) fn rehome(&self, hint: &str) -> String {
-        match (hint.strip_prefix("casemate "), &self.home_flag) {
-            (Some(rest), Some(_)) => format!("{} {rest}", self.command(&[])),
-            _ => hint.to_owned(),
+        rehome(hint, self.home_flag.as_deref())
+    }
+}
+
+/// Puts `--home` into a command that a person is told to type.
+pub(crate) fn rehome(hint: &str, home: Option<&Path>) -> String {
+    match (hint.strip_prefix("casemate "), home) {
+        (Some(rest), Some(home)) if !rest.starts_with("--home") => {
+            let home = shell::word(&home.to_string_lossy());
+            format!("casemate --home {home} {rest}")
         }
+        _ => hint.to_owned(),
     }
 }
 

@@ -217,7 +217,7 @@ fn confirm(
         return Ok(());
     }
     match Person::present() {
-        Some(person) if !person.agrees(&question) => {
+        Some(person) if !person.agrees(&format!("Add {name}?")) => {
             Err(CommandError::denied("not confirmed; nothing was changed"))
         }
         Some(_) | None => Ok(()),

@@ -6,6 +6,7 @@ use crate::arguments::{Cli, Global};
 use crate::commands;
 use crate::error::{CommandError, ExitStatus};
 use crate::print::{COMMAND, FAINT, Page, Printer, STRONG};
+use crate::settings::Settings;
 use crate::shell;
 use clap::{Args, Parser as _};
 use std::path::Path;
@@ -146,24 +147,15 @@ impl Stage {
         page.styled(COMMAND, "$ casemate client-config claude-code")
             .end();
         self.printer.data(&page)?;
-        let own = Self {
-            global: Global {
-                home: None,
-                ..self.global.clone()
-            },
-            ..self.clone_texts()
+        let global = Global {
+            home: None,
+            ..self.global.clone()
         };
-        own.perform(&["client-config", "claude-code"], Done)
-    }
-
-    fn clone_texts(&self) -> Self {
-        Self {
-            global: self.global.clone(),
-            printer: self.printer,
-            component: self.component.clone(),
-            wit: self.wit.clone(),
-            folder: self.folder.clone(),
+        // A home that is missing or broken is a matter for `doctor`, not for a demonstration.
+        if Settings::load(&global).is_err() {
+            return Ok(());
         }
+        self.perform(&global, &["client-config", "claude-code"], Done)
     }
 
     fn say(&self, text: &str) -> Result<(), CommandError> {
@@ -179,7 +171,7 @@ impl Stage {
             .styled(COMMAND, &shell::line(line.iter().copied()))
             .end();
         self.printer.data(&page)?;
-        self.perform(line, expected)?;
+        self.perform(&self.global, line, expected)?;
         if expected != ExitStatus::Ok {
             let mut page = Page::default();
             page.styled(FAINT, "(exit status 3: denied)").end();
@@ -188,15 +180,20 @@ impl Stage {
         Ok(())
     }
 
-    fn perform(&self, line: &[&str], expected: ExitStatus) -> Result<(), CommandError> {
+    fn perform(
+        &self,
+        global: &Global,
+        line: &[&str],
+        expected: ExitStatus,
+    ) -> Result<(), CommandError> {
         let typed = std::iter::once("casemate").chain(line.iter().copied());
         let mut cli = Cli::try_parse_from(typed).map_err(|error| {
             CommandError::failed(format!("the demonstration is out of date: {error}"))
         })?;
-        cli.global = self.global.clone();
+        cli.global = global.clone();
         let status = match commands::run(cli, &self.printer) {
             Err(CommandError::BrokenPipe) => return Err(CommandError::BrokenPipe),
-            Err(error) => self.printer.error(&error),
+            Err(error) => self.printer.error(&error, global),
             Ok(status) => status,
         };
         if status == expected {

@@ -3,6 +3,7 @@
 use crate::arguments::Bindings;
 use crate::engine::{self, Opened};
 use crate::error::{CommandError, ExitStatus};
+use crate::print::inert;
 use crate::settings::Settings;
 use casemate_mcp::{ServeOptions, serve_stdio};
 use clap::Args;
@@ -22,7 +23,7 @@ pub(crate) fn run(arguments: &Arguments, settings: &Settings) -> Result<ExitStat
     let bound: Vec<String> = roots
         .bound
         .iter()
-        .map(|(name, directory)| format!("fs://{name} is {}", directory.display()))
+        .map(|(name, directory)| format!("fs://{name} is {}", inert(&directory.to_string_lossy())))
         .collect();
     let bound = if bound.is_empty() {
         "no root is bound".to_owned()

@@ -150,6 +150,45 @@ fn s157_names_outside_of_the_alphabet_are_refused_and_write_nothing() {
 }
 
 #[test]
+fn s223_two_components_cannot_have_one_tool() {
+    let sandbox = Sandbox::new();
+    let one = guests::write(
+        &sandbox,
+        "one",
+        &TRAP.replace("(export \"run\") (canon", "(export \"b-c\") (canon"),
+    );
+    let two = guests::write(
+        &sandbox,
+        "two",
+        &TRAP.replace("(export \"run\") (canon", "(export \"c\") (canon"),
+    );
+    sandbox.run(&["add", &one, "--name", "a", "--yes"]).exits(0);
+    let words = [
+        "a_b_c would have the name of a tool of a",
+        "hint: casemate remove a",
+    ];
+    refused(
+        &sandbox,
+        &["add", &two, "--name", "a-b", "--yes"],
+        1,
+        &words,
+    );
+    sandbox
+        .run(&["add", &two, "--name", "other", "--yes"])
+        .exits(0);
+    let home = sandbox.text("home");
+    let run = sandbox
+        .run(&["--home", &home, "add", &two, "--name", "a-b", "--yes"])
+        .exits(1);
+    assert!(
+        run.err
+            .contains(&format!("hint: casemate --home {home} remove a")),
+        "{}",
+        run.shown()
+    );
+}
+
+#[test]
 fn s144_policies_with_typos_are_refused_with_their_place() {
     let sandbox = Sandbox::with_notes();
     let policy = |permissions: &str| format!("version: \"1.0\"\npermissions:\n{permissions}");

@@ -9,6 +9,7 @@
 )]
 
 mod bad_input;
+mod daily;
 mod guests;
 mod help;
 mod inert;
