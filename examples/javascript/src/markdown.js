@@ -107,7 +107,8 @@ function row(line, marked) {
   return markdownCells(line).map(marked).join(' | ');
 }
 
-/** The text of a paragraph without marks. Code and escaped characters are set aside first, for no mark counts in them. */
+/** The text of a paragraph without marks. Emphasis of more than 500 characters is left: to look further for the end of each mark
+ * would take the square of a long line's length. Code and escaped characters are set aside first, for no mark counts in them. */
 function inline(text, { references, addresses }) {
   const aside = [];
   // NUL cannot be in the text: it was replaced at the start.
@@ -117,7 +118,7 @@ function inline(text, { references, addresses }) {
     .replace(/(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)/gs, (_, __, code) => put(code.replaceAll('\n', ' ').replace(/^ (.*\S.*) $/, '$1')))
     .replace(/\\([!-/:-@[-`{-~])/g, (_, c) => put(c))
     .replace(/<((?:https?|mailto|ftp):[^\s<>]*)>/g, (_, address) => put(address))
-    .replace(/<!--.*?-->/gs, '')
+    .replace(/<!--.{0,2000}?-->/gs, '')
     .replace(/<br\s*\/?>/gi, '  \n')
     .replace(/<\/?[A-Za-z][^<>]*>/g, '')
     .replace(/!\[([^[\]]*)\]\(\s*<?[^()\s<>]*>?(?:\s+["'][^"']*["'])?\s*\)/g, '$1')
@@ -130,9 +131,9 @@ function inline(text, { references, addresses }) {
       const to = references.get(label.toLowerCase());
       return to === undefined ? all : link(label, to);
     })
-    .replace(/(\*\*|__)(?=\S)([^\n]*?\S)\1/g, (all, mark, inner, at, whole) => unmarked(all, mark, inner, at, whole))
-    .replace(/(\*|_)(?=\S)([^*\n]*?\S)\1/g, (all, mark, inner, at, whole) => unmarked(all, mark, inner, at, whole))
-    .replace(/~~(?=\S)([^\n]*?\S)~~/g, '$1')
+    .replace(/(\*\*|__)(?=\S)([^\n]{0,500}?\S)\1/g, (all, mark, inner, at, whole) => unmarked(all, mark, inner, at, whole))
+    .replace(/(\*|_)(?=\S)([^*\n]{0,500}?\S)\1/g, (all, mark, inner, at, whole) => unmarked(all, mark, inner, at, whole))
+    .replace(/~~(?=\S)([^\n]{0,500}?\S)~~/g, '$1')
     .replace(/&(?:#(\d{1,7})|#[xX]([0-9a-fA-F]{1,6})|([a-z]{2,6}));/g, (all, decimal, hex, name) => {
       if (name) return Object.hasOwn(ENTITIES, name) ? ENTITIES[name] : all;
       const code = decimal ? Number(decimal) : parseInt(hex, 16);
