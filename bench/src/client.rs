@@ -79,8 +79,8 @@ impl Client {
 
     /// User and system time of the server so far, in microseconds.
     pub(crate) fn cpu_micros(&self) -> u64 {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))
-            .unwrap_or_default();
+        let stat =
+            std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
         let ticks: u64 = stat
             .rsplit_once(')')
             .map(|(_, rest)| {

@@ -22,5 +22,5 @@ pub(crate) fn echo() -> anyhow::Result<Vec<u8>> {
     let world = resolve.select_world(&[package], Some("echo"))?;
     let mut module = wat::parse_str(WAT)?;
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)?;
-    Ok(ComponentEncoder::default().module(&module)?.encode()?)
+    ComponentEncoder::default().module(&module)?.encode()
 }

@@ -6,12 +6,7 @@
 //! cargo run --release -p casemate-bench -- parts [--calls N]
 //! ```
 
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    clippy::disallowed_methods,
-    reason = "a measuring program for the terminal"
-)]
+#![expect(clippy::print_stdout, reason = "a measuring program for the terminal")]
 
 mod client;
 mod echo;

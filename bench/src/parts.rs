@@ -58,9 +58,15 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let tokio = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    println!("{:<56}{:>10}{:>10}", "one call in the process", "p50 µs", "p99 µs");
+    println!(
+        "{:<56}{:>10}{:>10}",
+        "one call in the process", "p50 µs", "p99 µs"
+    );
     let arguments = || serde_json::json!({"text": "0123456789abcdef"});
-    for (name, runtime) in [("whole call, no audit file", &quiet), ("whole call, audit file", &recorded)] {
+    for (name, runtime) in [
+        ("whole call, no audit file", &quiet),
+        ("whole call, audit file", &recorded),
+    ] {
         runtime.warm();
         let catalog = runtime.catalog();
         let tool = catalog.tool("echo_echo").context("no tool")?;
@@ -97,5 +103,8 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
 
 fn thread_time() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or_default())
+    Duration::new(
+        time.tv_sec.unsigned_abs(),
+        u32::try_from(time.tv_nsec).unwrap_or_default(),
+    )
 }

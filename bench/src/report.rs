@@ -13,7 +13,10 @@ impl Sample {
 
     pub(crate) fn percentile(&self, percent: usize) -> f64 {
         let last = self.0.len().saturating_sub(1);
-        self.0.get(last * percent / 100).copied().unwrap_or(f64::NAN)
+        self.0
+            .get(last * percent / 100)
+            .copied()
+            .unwrap_or(f64::NAN)
     }
 }
 

@@ -24,8 +24,13 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         client.initialize()?;
         let answer = client.request("tools/list", &json!({}))?;
         times.push(started.elapsed());
-        let tools = answer.pointer("/result/tools").and_then(|tools| tools.as_array());
-        ensure!(tools.is_some_and(|tools| tools.len() == 3), "wrong list: {answer}");
+        let tools = answer
+            .pointer("/result/tools")
+            .and_then(|tools| tools.as_array());
+        ensure!(
+            tools.is_some_and(|tools| tools.len() == 3),
+            "wrong list: {answer}"
+        );
     }
     let sample = Sample::new(times);
     println!(

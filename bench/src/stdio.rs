@@ -26,7 +26,10 @@ fn round(client: &mut Client, tool: &str, calls: usize) -> anyhow::Result<Round>
     for _ in 0..calls / 10 {
         client.exchange(&line, &mut answer)?;
     }
-    ensure!(answer.contains("0123456789abcdef"), "wrong answer: {answer}");
+    ensure!(
+        answer.contains("0123456789abcdef"),
+        "wrong answer: {answer}"
+    );
     ensure!(!answer.contains("\"isError\":true"), "an error: {answer}");
     let cpu = client.cpu_micros();
     let mut times = Vec::with_capacity(calls);
@@ -88,7 +91,10 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         "{} rounds of {} calls, one after another, 16 bytes, medians of the rounds",
         options.rounds, options.calls
     );
-    println!("{:<24}{:>10}{:>10}{:>14}", "", "p50 µs", "p99 µs", "CPU µs/call");
+    println!(
+        "{:<24}{:>10}{:>10}{:>14}",
+        "", "p50 µs", "p99 µs", "CPU µs/call"
+    );
     let mut figures = Vec::new();
     for (name, rounds) in ["bare rmcp server", "casemate"].into_iter().zip(&rounds) {
         let p50 = median(rounds.iter().map(|round| round.p50).collect());

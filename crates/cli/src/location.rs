@@ -5,6 +5,7 @@ use crate::settings::Settings;
 use casemate_artifact::{FetchLimits, LockEntry, LockFile, Reference, VerifiedArtifact, fetch};
 use casemate_policy::ComponentName;
 use casemate_runtime::docs::{MAX_WIT_BYTES, bundle_wit};
+use casemate_runtime::names::component_name;
 use std::path::{Path, PathBuf};
 
 /// The lock entry of an installed component.
@@ -63,25 +64,9 @@ pub(crate) fn find(settings: &Settings, text: &str) -> Result<Found, CommandErro
     Ok(Found {
         artifact,
         docs: None,
-        name: name_after(path),
+        name: component_name(path),
         installed: false,
     })
-}
-
-/// The name that `add` gives a component without `--name`.
-fn name_after(path: &Path) -> Option<ComponentName> {
-    let stem = path.file_stem()?.to_string_lossy().to_ascii_lowercase();
-    let name: String = stem
-        .chars()
-        .map(|character| {
-            if character.is_ascii_alphanumeric() {
-                character
-            } else {
-                '-'
-            }
-        })
-        .collect();
-    name.trim_matches('-').parse().ok()
 }
 
 /// Reads the author's WIT text: one file, or the `.wit` files of a package's directory.

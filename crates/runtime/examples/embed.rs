@@ -27,7 +27,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let catalog = runtime.catalog();
     let tool = catalog.tool("notes_search_text").ok_or("no such tool")?;
     let arguments = tool.parse_args(json!({ "folder": folder, "pattern": "Casemate" }))?;
-    let report = tool.call("example", arguments, CancellationToken::new()).await?;
+    let report = tool
+        .call("example", arguments, CancellationToken::new())
+        .await?;
     println!("{:?}", report.outcome);
     println!("{}", std::fs::read_to_string(audit_file(runtime.home()))?);
     Ok(())

@@ -137,10 +137,8 @@ impl NativeCache {
         file.extend_from_slice(&mac.finalize().into_bytes());
         file.extend_from_slice(code);
         let path = self.path(digest);
-        let written = write_atomic(&path, &file, 0o600).map_err(|source| CacheError {
-            path,
-            source,
-        });
+        let written =
+            write_atomic(&path, &file, 0o600).map_err(|source| CacheError { path, source });
         (Some(Authentic { file }), written)
     }
 

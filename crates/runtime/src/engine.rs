@@ -1,8 +1,8 @@
 //! The one engine: its configuration, its clock tick and the threads that guests run on.
 
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use wasmtime::component::Linker;

@@ -3,7 +3,7 @@
 use crate::component::{PrepareError, chain, compile, kind_of};
 use crate::engine::EngineError;
 use crate::inspect::{Capability, InspectError, InspectedComponent, IntakeLimits, inspect};
-use crate::names::{NameCollision, tool_names, tools_hash};
+use crate::names::{NameCollision, component_name, tool_names, tools_hash};
 use crate::runtime::{OpenError, Runtime};
 use casemate_artifact::{
     FetchError, FetchLimits, LockEntry, LockError, LockFile, PolicyFileError, Reference,
@@ -398,24 +398,13 @@ impl Runtime {
     }
 }
 
-/// A name after the file: `My_Tool.wasm` becomes `my-tool`.
 fn name_of(reference: &Reference) -> Result<ComponentName, InstallError> {
     let Reference::File(path) = reference else {
         return Err(InstallError::NoName {
             path: reference.to_string().into(),
         });
     };
-    let no_name = || InstallError::NoName { path: path.clone() };
-    let stem = path.file_stem().ok_or_else(no_name)?.to_string_lossy();
-    let name: String = stem
-        .chars()
-        .map(|character| match character {
-            'A'..='Z' => character.to_ascii_lowercase(),
-            'a'..='z' | '0'..='9' => character,
-            _ => '-',
-        })
-        .collect();
-    name.trim_matches('-').parse().map_err(|_| no_name())
+    component_name(path).ok_or_else(|| InstallError::NoName { path: path.clone() })
 }
 
 /// The full chain of an installation error, for logs.

@@ -1,6 +1,7 @@
 //! What are the tools called? Names for clients, and a digest that changes when a tool does.
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use casemate_policy::{ComponentName, Digest};
 use serde_json::{Map, Value, json};
@@ -13,6 +14,22 @@ pub const MAX_TOOL_NAME: usize = 40;
 
 /// Hexadecimal digits of the hash at the end of a shortened name.
 const HASH_DIGITS: usize = 8;
+
+/// The name that a component gets after its file: `My_Tool.wasm` becomes `my-tool`.
+#[must_use]
+pub fn component_name(file: &Path) -> Option<ComponentName> {
+    let name: String = file
+        .file_stem()?
+        .to_string_lossy()
+        .to_ascii_lowercase()
+        .chars()
+        .map(|character| match character {
+            'a'..='z' | '0'..='9' => character,
+            _ => '-',
+        })
+        .collect();
+    name.trim_matches('-').parse().ok()
+}
 
 /// Two functions of a component would have one name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -421,9 +421,12 @@ impl Runtime {
 
     fn plan(&self, entry: &LockEntry) -> Result<Arc<Plan>, (&'static str, String)> {
         let store = self.home.store();
-        let artifact = store
-            .load(entry)
-            .map_err(|error| (error.reason().map_or("internal", |reason| reason.as_str()), chain(&error)))?;
+        let artifact = store.load(entry).map_err(|error| {
+            (
+                error.reason().map_or("internal", |reason| reason.as_str()),
+                chain(&error),
+            )
+        })?;
         let docs = entry.docs.and_then(|digest| match store.get_docs(&digest) {
             Ok(docs) => Some(docs),
             Err(error) => {

@@ -1,5 +1,6 @@
 """The functions of wit/world.wit. componentize-py looks for a class with the name of the interface."""
 
+import heapq  # noqa: F401  for Counter.most_common, see reader.py
 import math
 import os
 import re
@@ -7,7 +8,7 @@ import statistics
 from collections import Counter
 
 from cells import number, order_key, position, row_test
-from problem import from_system, invalid_argument, too_large
+from problem import answered, from_system, invalid_argument, too_large
 from reader import SUFFIXES, table
 from wit_world import exports
 from wit_world.exports import analysis
@@ -25,6 +26,7 @@ _DATE = re.compile(r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])(?:\Z|
 
 
 class Analysis(exports.Analysis):
+    @answered
     def list_tables(self, folder: str) -> list[analysis.TableFile]:
         found: list[analysis.TableFile] = []
         folders = [(folder, 0)]
@@ -45,6 +47,7 @@ class Analysis(exports.Analysis):
         found.sort(key=lambda file: file.path)
         return found[:MOST_FILES]
 
+    @answered
     def describe(self, path: str) -> analysis.Description:
         with table(path) as (names, rows):
             columns = [_Column(name) for name in names]
@@ -55,6 +58,7 @@ class Analysis(exports.Analysis):
                     column.add(cell)
             return analysis.Description(count, [column.told(count) for column in columns])
 
+    @answered
     def select_rows(self, path, conditions, columns, order, limit, offset) -> analysis.Selection:
         most = 50 if limit is None else limit
         if not 1 <= most <= 1000:
@@ -83,6 +87,7 @@ class Analysis(exports.Analysis):
                 places = range(len(wanted))
             return analysis.Selection(wanted, [[row[at] for at in places] for row in kept], total)
 
+    @answered
     def aggregate(self, path, measures, group_by, conditions) -> analysis.Aggregation:
         if not 1 <= len(measures) <= MOST_MEASURES:
             raise invalid_argument(f"measures: give 1 to {MOST_MEASURES}")

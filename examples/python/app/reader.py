@@ -4,6 +4,7 @@ A cell is a `str`, or None where it is empty.
 """
 
 import csv
+import encodings.utf_8_sig  # noqa: F401  `open` looks it up by name, and a component has only what was imported when it was built
 import io
 import json
 import os

@@ -7,6 +7,7 @@ use crate::print::inert;
 use crate::settings::Settings;
 use casemate_mcp::{ServeOptions, serve_stdio};
 use clap::Args;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io::IsTerminal as _;
 use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -20,6 +21,7 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments, settings: &Settings) -> Result<ExitStatus, CommandError> {
     let Opened { runtime, roots } = engine::open(settings, &arguments.bindings, "serve", false)?;
+    raise_open_files();
     let bound: Vec<String> = roots
         .bound
         .iter()
@@ -67,6 +69,18 @@ pub(crate) fn run(arguments: &Arguments, settings: &Settings) -> Result<ExitStat
     tokio.shutdown_background();
     served?;
     Ok(ExitStatus::Ok)
+}
+
+/// Raises the soft limit of open files to the hard one: 64 calls may hold 128 files each.
+fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
 }
 
 async fn stop_on(mut signal: Signal, stop: CancellationToken) {

@@ -1,6 +1,6 @@
 //! The crate from outside: documents to policies or errors, policies to decisions.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod decisions;
 mod documents;

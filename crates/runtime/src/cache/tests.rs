@@ -21,9 +21,10 @@ impl Fixture {
             engine: Engine::default(),
             digest: Digest::from_bytes([7; 32]),
         };
-        let (authentic, written) = fixture
-            .cache()
-            .put(&fixture.engine, &fixture.digest, b"native code");
+        let (authentic, written) =
+            fixture
+                .cache()
+                .put(&fixture.engine, &fixture.digest, b"native code");
         written.unwrap();
         assert_eq!(authentic.unwrap().as_slice(), b"native code");
         assert!(fixture.hit());
@@ -67,11 +68,18 @@ fn s186_a_changed_byte_anywhere_is_never_loaded() {
 fn s186_code_that_another_key_made_is_never_loaded() {
     let fixture = Fixture::new();
     let other = tempfile::tempdir().unwrap();
-    let (_, written) = NativeCache::open(other.path())
-        .unwrap()
-        .put(&fixture.engine, &fixture.digest, b"evil code");
+    let (_, written) = NativeCache::open(other.path()).unwrap().put(
+        &fixture.engine,
+        &fixture.digest,
+        b"evil code",
+    );
     written.unwrap();
-    let evil = std::fs::read(other.path().join(format!("{}.native", fixture.digest.hex()))).unwrap();
+    let evil = std::fs::read(
+        other
+            .path()
+            .join(format!("{}.native", fixture.digest.hex())),
+    )
+    .unwrap();
     assert!(evil.starts_with(MAGIC));
     std::fs::write(fixture.file(), evil).unwrap();
     assert!(!fixture.hit());
@@ -89,7 +97,8 @@ fn s186_code_of_another_component_is_never_loaded() {
 fn s186_a_file_that_others_could_have_written_is_ignored() {
     let fixture = Fixture::new();
     let file = fixture.file();
-    let set = |mode| std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+    let set =
+        |mode| std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
     for mode in [0o666, 0o622, 0o640, 0o604] {
         set(mode);
         assert!(!fixture.hit(), "{mode:o}");

@@ -1,10 +1,6 @@
 //! What only a defect in the host can show (case S135, and the host side of S244).
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "tests"
-)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use crate::audit::{AuditRecord, AuditSink, AuditUnavailable};
 use crate::wasi::cli::HOST_PANIC;
@@ -15,7 +11,6 @@ use serde_json::Value;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio_util::sync::CancellationToken;
-
 
 #[derive(Default)]
 struct Records {
@@ -79,7 +74,9 @@ async fn s135_a_panic_in_a_host_function_answers_that_call_and_harms_no_other() 
     for _ in 0..3 {
         let report = call(&runtime).await;
         assert_eq!(report.outcome.reason(), Some(Reason::Internal));
-        assert!(matches!(&report.outcome, Outcome::Failed { message, .. } if !message.contains("panic")));
+        assert!(
+            matches!(&report.outcome, Outcome::Failed { message, .. } if !message.contains("panic"))
+        );
     }
     assert_eq!(records.records.lock().unwrap().len(), 3);
     let other = tempfile::tempdir().unwrap();

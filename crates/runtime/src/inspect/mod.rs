@@ -372,8 +372,10 @@ impl Listing<'_> {
         match ty {
             ComponentEntityType::Func(id) => self.function(None, name, id),
             ComponentEntityType::Instance(id) => {
-                // What the component offers to a WASI host (`wasi:cli/run`, `wasi:http/…`).
+                // What the component offers to a WASI host (`wasi:cli/run`, `wasi:http/…`): named,
+                // so that one with nothing else does not look empty.
                 if name.starts_with("wasi:") {
+                    self.refuse(None, name, "is what a host of WASI calls, not a tool");
                     return Ok(());
                 }
                 let Some(instance) = self.builder.instance(id) else {

@@ -629,6 +629,8 @@ package wasi:cli@0.2.0 { interface run { run: func() -> result; } }";
     let found = look(&hollow(python, "w"));
     assert_eq!(wit_names(&found), ["tool", "exports#other"]);
     assert_eq!(found.initialisers(), ["exports#init"]);
+    assert_eq!(found.unsupported().len(), 1);
+    assert_eq!(found.unsupported()[0].export, "wasi:cli/run@0.2.0");
 
     let quickjs = "package a:b; world w { export init: func(shim: string, script: string, entry-path: option<string>) -> result<_, string>; export tool: func(); }";
     let found = look(&hollow(quickjs, "w"));

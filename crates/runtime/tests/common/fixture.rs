@@ -1,6 +1,10 @@
 //! A runtime over a throw-away home, and calls that check their audit record.
 
-#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test binary uses a part of it"
+)]
 
 use casemate_artifact::{Home, Reference};
 use casemate_policy::{ComponentName, RootName};
@@ -111,7 +115,8 @@ impl Fixture {
 
     /// One call, after which there is exactly one more audit record, and it agrees.
     pub fn call(&self, tool: &str, arguments: Value) -> CallReport {
-        self.worker.block_on(self.calling(tool, arguments, CancellationToken::new()))
+        self.worker
+            .block_on(self.calling(tool, arguments, CancellationToken::new()))
     }
 
     pub async fn calling(
@@ -154,7 +159,10 @@ impl Fixture {
             self.install("ping", &super::ping(), "");
         }
         let started = std::time::Instant::now();
-        assert_eq!(self.call("ping_ping", Value::Null).outcome, Outcome::Returned(serde_json::json!({"result": 42})));
+        assert_eq!(
+            self.call("ping_ping", Value::Null).outcome,
+            Outcome::Returned(serde_json::json!({"result": 42}))
+        );
         assert!(started.elapsed() < std::time::Duration::from_secs(1));
     }
 }

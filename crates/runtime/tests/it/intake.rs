@@ -31,7 +31,10 @@ fn s018_debug_sections_are_never_parsed() {
     }
     fixture.install("trap", &bytes, "");
     let first = Instant::now();
-    assert_eq!(reason(&fixture.call("trap_run", Value::Null)), "trap.unreachable");
+    assert_eq!(
+        reason(&fixture.call("trap_run", Value::Null)),
+        "trap.unreachable"
+    );
     let first = first.elapsed();
     assert!(first < Duration::from_secs(2), "{first:?}");
     let started = Instant::now();
@@ -50,7 +53,10 @@ fn s228_names_of_guest_functions_reach_nobody() {
     assert!(!message.contains("level"), "{message}");
     // The author may see where it trapped, as inert text on one line.
     let detail = report.detail.clone().unwrap();
-    assert!(detail.len() <= 4_096 && detail.contains("unreachable"), "{detail}");
+    assert!(
+        detail.len() <= 4_096 && detail.contains("unreachable"),
+        "{detail}"
+    );
     assert!(!detail.contains(|c: char| c.is_control()), "{detail:?}");
 }
 

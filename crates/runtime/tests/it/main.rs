@@ -12,11 +12,11 @@ mod common;
 #[path = "../common/fixture.rs"]
 mod fixture;
 
+mod ambient;
+mod files;
 mod intake;
 mod neighbours;
 mod network;
-mod ambient;
-mod files;
 mod resources;
 mod smoke;
 mod values_through_guest;

@@ -56,7 +56,9 @@ fn wassette_02_a_policy_that_does_not_parse_grants_nothing() {
     ] {
         std::fs::create_dir_all(policy.parent().unwrap()).unwrap();
         std::fs::write(&policy, text).unwrap();
-        let again = casemate_runtime::Runtime::builder(fixture.home.clone()).open().unwrap();
+        let again = casemate_runtime::Runtime::builder(fixture.home.clone())
+            .open()
+            .unwrap();
         assert!(again.catalog().tool("env_count").is_none());
         assert_eq!(again.catalog().problems()[0].reason, "invalid.policy");
     }
@@ -66,13 +68,28 @@ fn wassette_02_a_policy_that_does_not_parse_grants_nothing() {
         key: "memory".to_owned(),
         value: "lots".to_owned(),
     };
-    assert!(fixture.runtime.change_policy(&"env".parse().unwrap(), &edit).is_err());
+    assert!(
+        fixture
+            .runtime
+            .change_policy(&"env".parse().unwrap(), &edit)
+            .is_err()
+    );
     assert!(!policy.exists());
 }
 
 #[test]
 fn wassette_06_no_name_leads_out_of_the_home() {
-    for name in ["../../../../vic/victim", "..", ".", "/etc/passwd", "a/b", "a.b", "A", "", "-a"] {
+    for name in [
+        "../../../../vic/victim",
+        "..",
+        ".",
+        "/etc/passwd",
+        "a/b",
+        "a.b",
+        "A",
+        "",
+        "-a",
+    ] {
         assert!(name.parse::<ComponentName>().is_err(), "{name}");
     }
 }
@@ -90,7 +107,16 @@ fn wassette_09_a_loop_ends_and_memory_has_a_limit_by_default() {
     let report = fixture.call("bomb_fill", Value::Null);
     // 256 MiB in pages of 64 KiB, reached in steps of 16 from the first.
     assert_eq!(result(&report), json!(4081));
-    assert_eq!(fixture.runtime.catalog().grant(&"bomb".parse().unwrap()).unwrap().limits().cpu, Duration::from_secs(10));
+    assert_eq!(
+        fixture
+            .runtime
+            .catalog()
+            .grant(&"bomb".parse().unwrap())
+            .unwrap()
+            .limits()
+            .cpu,
+        Duration::from_secs(10)
+    );
 }
 
 #[test]
@@ -111,7 +137,12 @@ fn wassette_13_a_failed_load_leaves_nothing_and_destroys_nothing() {
     let before = tree(fixture.home.config_dir());
     let file = fixture.path().join("bad.wasm");
     let good = echo();
-    for bytes in [&good[..good.len() / 2], b"\0asm\x01\0\0\0", b"(component)", b""] {
+    for bytes in [
+        &good[..good.len() / 2],
+        b"\0asm\x01\0\0\0",
+        b"(component)",
+        b"",
+    ] {
         std::fs::write(&file, bytes).unwrap();
         let plan = fixture.runtime.plan_install(
             &Reference::File(file.clone()),
@@ -126,12 +157,18 @@ fn wassette_13_a_failed_load_leaves_nothing_and_destroys_nothing() {
         "echo",
         r#"(module (func (export "echo") (result i32) i32.const 77))"#,
     );
-    let at = bad.windows(3).position(|window| window == [0x41, 0xcd, 0x00]).unwrap();
+    let at = bad
+        .windows(3)
+        .position(|window| window == [0x41, 0xcd, 0x00])
+        .unwrap();
     bad[at] = 0x42;
     let error = fixture.try_install("echo", &bad, None).unwrap_err();
     assert!(matches!(error, InstallError::Prepare(_)), "{error:?}");
     assert_eq!(tree(fixture.home.config_dir()), before);
-    assert_eq!(result(&fixture.call("echo_echo", json!({"text": "still"}))), json!("still"));
+    assert_eq!(
+        result(&fixture.call("echo_echo", json!({"text": "still"}))),
+        json!("still")
+    );
 }
 
 /// Every file below a directory with its bytes.
@@ -173,7 +210,9 @@ fn wassette_14_equal_tool_names_are_refused_with_both_culprits() {
 fn wassette_14_a_running_server_sees_what_the_command_line_changes() {
     let fixture = Fixture::new();
     let server = std::sync::Arc::new(
-        casemate_runtime::Runtime::builder(fixture.home.clone()).open().unwrap(),
+        casemate_runtime::Runtime::builder(fixture.home.clone())
+            .open()
+            .unwrap(),
     );
     let stop = CancellationToken::new();
     fixture.block_on(async {
@@ -181,11 +220,17 @@ fn wassette_14_a_running_server_sees_what_the_command_line_changes() {
         let mut catalogs = server.catalogs();
         fixture.install("echo", &echo(), "");
         let started = Instant::now();
-        tokio::time::timeout(Duration::from_secs(5), catalogs.changed()).await.unwrap().unwrap();
+        tokio::time::timeout(Duration::from_secs(5), catalogs.changed())
+            .await
+            .unwrap()
+            .unwrap();
         assert!(started.elapsed() < Duration::from_secs(1));
         assert!(catalogs.borrow_and_update().tool("echo_echo").is_some());
         fixture.runtime.remove(&"echo".parse().unwrap()).unwrap();
-        tokio::time::timeout(Duration::from_secs(1), catalogs.changed()).await.unwrap().unwrap();
+        tokio::time::timeout(Duration::from_secs(1), catalogs.changed())
+            .await
+            .unwrap()
+            .unwrap();
         assert!(catalogs.borrow().tool("echo_echo").is_none());
         stop.cancel();
         watching.await.unwrap();
@@ -213,13 +258,15 @@ fn wassette_15_what_the_schema_says_is_what_is_taken_and_given() {
     let validated = |tool: &str, arguments: Value| {
         let catalog = fixture.runtime.catalog();
         let spec = catalog.tool(tool).unwrap().spec().clone();
-        let input = jsonschema::validator_for(&Value::Object((*spec.input_schema).clone())).unwrap();
+        let input =
+            jsonschema::validator_for(&Value::Object((*spec.input_schema).clone())).unwrap();
         assert!(input.is_valid(&arguments));
         let report = fixture.call(tool, arguments);
         let (Outcome::Returned(value) | Outcome::ToolError(value)) = &report.outcome else {
             panic!("{report:?}");
         };
-        let output = jsonschema::validator_for(&Value::Object((*spec.output_schema).clone())).unwrap();
+        let output =
+            jsonschema::validator_for(&Value::Object((*spec.output_schema).clone())).unwrap();
         assert!(output.is_valid(value), "{value}");
         report.outcome
     };
@@ -228,7 +275,10 @@ fn wassette_15_what_the_schema_says_is_what_is_taken_and_given() {
         validated("odd_paint", json!({"chosen": ["green"]})),
         Outcome::Returned(json!({"result": ["green"]}))
     );
-    assert_eq!(validated("odd_nan", json!({})), Outcome::Returned(json!({"result": "NaN"})));
+    assert_eq!(
+        validated("odd_nan", json!({})),
+        Outcome::Returned(json!({"result": "NaN"}))
+    );
     assert_eq!(
         validated("odd_fail", json!({})),
         Outcome::ToolError(json!({"error": "nob"}))
@@ -265,6 +315,10 @@ fn act_03_calls_run_side_by_side_and_share_nothing() {
             assert_eq!(result(&report), json!(1));
         }
     });
-    assert!(started.elapsed() < Duration::from_millis(900), "{:?}", started.elapsed());
+    assert!(
+        started.elapsed() < Duration::from_millis(900),
+        "{:?}",
+        started.elapsed()
+    );
     assert_eq!(reason(&fixture.call("nap_nap", Value::Null)), "none");
 }

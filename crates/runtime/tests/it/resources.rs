@@ -124,7 +124,11 @@ fn s014_declared_minimums_are_refused_before_they_are_reserved() {
                 let report = fixture.call(&format!("{name}_run"), Value::Null);
                 let found = reason(&report);
                 if expected.is_empty() {
-                    assert!(found.starts_with("limit.") || found == "invalid.component", "{name}: {found} {:?}", report.detail);
+                    assert!(
+                        found.starts_with("limit.") || found == "invalid.component",
+                        "{name}: {found} {:?}",
+                        report.detail
+                    );
                 } else {
                     assert_eq!(found, expected, "{name}");
                 }
@@ -140,13 +144,16 @@ fn s023_many_spinners_leave_room_for_others() {
     fixture.install("evil", &spinner(), &limits(r#"cpu-time: "700ms""#));
     fixture.install("ping", &crate::ping(), "");
     let slowest = fixture.block_on(async {
-        let spinners = (0..4).map(|_| fixture.calling("evil_run", Value::Null, CancellationToken::new()));
+        let spinners =
+            (0..4).map(|_| fixture.calling("evil_run", Value::Null, CancellationToken::new()));
         let spinners = futures_join(spinners);
         let pings = async {
             let mut slowest = Duration::ZERO;
             for _ in 0..10 {
                 let started = Instant::now();
-                let report = fixture.calling("ping_ping", Value::Null, CancellationToken::new()).await;
+                let report = fixture
+                    .calling("ping_ping", Value::Null, CancellationToken::new())
+                    .await;
                 assert_eq!(result(&report), json!(42));
                 slowest = slowest.max(started.elapsed());
                 tokio::time::sleep(Duration::from_millis(20)).await;
@@ -178,7 +185,12 @@ async fn futures_join<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Out
         if pending {
             std::task::Poll::Pending
         } else {
-            std::task::Poll::Ready(running.iter_mut().filter_map(|(_, output)| output.take()).collect())
+            std::task::Poll::Ready(
+                running
+                    .iter_mut()
+                    .filter_map(|(_, output)| output.take())
+                    .collect(),
+            )
         }
     })
     .await
@@ -203,7 +215,10 @@ fn s024_memory_stops_at_its_limit() {
           (loop $l (br_if $l (i32.ne (memory.grow (i32.const 1)) (i32.const -1))))
           unreachable))"#);
     fixture.install("evil", &bomb, &limits(r#"memory: "16Mi""#));
-    assert_eq!(reason(&fixture.call("evil_run", Value::Null)), "limit.memory");
+    assert_eq!(
+        reason(&fixture.call("evil_run", Value::Null)),
+        "limit.memory"
+    );
     fixture.ping();
 }
 
@@ -222,7 +237,11 @@ fn many_memories(instances: usize) -> Vec<u8> {
     }
     wat.push_str("(core module $all ");
     for index in 0..instances {
-        writeln!(wat, r#"(import "" "g{index}" (func $g{index} (result i32)))"#).unwrap();
+        writeln!(
+            wat,
+            r#"(import "" "g{index}" (func $g{index} (result i32)))"#
+        )
+        .unwrap();
     }
     wat.push_str(r#"(func (export "run") (result i32) i32.const 0 "#);
     for index in 0..instances {
@@ -232,8 +251,10 @@ fn many_memories(instances: usize) -> Vec<u8> {
     for index in 0..instances {
         writeln!(wat, r#"(export "g{index}" (func $i{index} "grow"))"#).unwrap();
     }
-    wat.push_str(r#"))))
-        (func (export "run") (result u32) (canon lift (core func $run "run"))))"#);
+    wat.push_str(
+        r#"))))
+        (func (export "run") (result u32) (canon lift (core func $run "run"))))"#,
+    );
     wat::parse_str(&wat).unwrap()
 }
 
@@ -256,10 +277,14 @@ fn s026_tables_count_as_memory() {
           (loop $l (br_if $l (i32.ne (table.grow $t (ref.null func) (i32.const 1000)) (i32.const -1))))
           (table.size $t)))"#);
     fixture.install("evil", &bomb, "");
-    let elements = result(&fixture.call("evil_run", Value::Null)).as_u64().unwrap();
+    let elements = result(&fixture.call("evil_run", Value::Null))
+        .as_u64()
+        .unwrap();
     assert!(elements <= 20_000, "{elements}");
     fixture.install("small", &bomb, &limits(r#"memory: "64Ki""#));
-    let elements = result(&fixture.call("small_run", Value::Null)).as_u64().unwrap();
+    let elements = result(&fixture.call("small_run", Value::Null))
+        .as_u64()
+        .unwrap();
     assert!(elements <= 4_096, "{elements}");
     fixture.ping();
 }
@@ -267,11 +292,16 @@ fn s026_tables_count_as_memory() {
 #[test]
 fn s027_recursion_ends_in_a_trap() {
     let fixture = Fixture::new();
-    let deep = run(r#"(module (func $f (result i32) call $f i32.const 1 i32.add)
-        (func (export "run") (result i32) call $f))"#);
+    let deep = run(
+        r#"(module (func $f (result i32) call $f i32.const 1 i32.add)
+        (func (export "run") (result i32) call $f))"#,
+    );
     fixture.install("evil", &deep, "");
     for _ in 0..3 {
-        assert_eq!(reason(&fixture.call("evil_run", Value::Null)), "trap.stack-overflow");
+        assert_eq!(
+            reason(&fixture.call("evil_run", Value::Null)),
+            "trap.stack-overflow"
+        );
     }
     fixture.ping();
 }
@@ -289,7 +319,9 @@ fn s028_a_bulk_operation_holds_up_others_only_as_long_as_its_memory_is_large() {
         let ping = async {
             tokio::time::sleep(Duration::from_millis(50)).await;
             let started = Instant::now();
-            fixture.calling("ping_ping", Value::Null, CancellationToken::new()).await;
+            fixture
+                .calling("ping_ping", Value::Null, CancellationToken::new())
+                .await;
             started.elapsed()
         };
         let (report, waited) = tokio::join!(evil, ping);
@@ -354,14 +386,20 @@ fn s030_a_poll_list_has_a_bound() {
     );
     fixture.install("evil", &flood, "");
     let report = fixture.call("evil_run", Value::Null);
-    assert!(matches!(report.outcome, Outcome::Failed { .. }), "{report:?}");
+    assert!(
+        matches!(report.outcome, Outcome::Failed { .. }),
+        "{report:?}"
+    );
     fixture.ping();
 }
 
 #[test]
 fn s031_handles_have_a_bound() {
     let fixture = Fixture::new();
-    let flood = with_clock("(loop $l (drop (call $sleep (i64.const 1000000))) br $l) i32.const 0", "");
+    let flood = with_clock(
+        "(loop $l (drop (call $sleep (i64.const 1000000))) br $l) i32.const 0",
+        "",
+    );
     fixture.install("evil", &flood, "");
     let report = fixture.call("evil_run", Value::Null);
     assert_eq!(reason(&report), "limit.handles", "{:?}", report.detail);
@@ -385,10 +423,12 @@ fn with_random(body: &str) -> Vec<u8> {
 #[test]
 fn s033_random_bytes_are_bounded_per_call_and_by_cpu_time() {
     let fixture = Fixture::new();
-    let huge = with_random("(call $random (i64.const 0x7fffffffffffffff) (i32.const 0)) i32.const 0");
+    let huge =
+        with_random("(call $random (i64.const 0x7fffffffffffffff) (i32.const 0)) i32.const 0");
     fixture.install("huge", &huge, "");
     assert_eq!(reason(&fixture.call("huge_run", Value::Null)), "trap.other");
-    let flood = with_random("(loop $l (call $random (i64.const 65536) (i32.const 0)) br $l) i32.const 0");
+    let flood =
+        with_random("(loop $l (call $random (i64.const 65536) (i32.const 0)) br $l) i32.const 0");
     fixture.install("flood", &flood, &limits(r#"cpu-time: "200ms""#));
     assert_eq!(reason(&fixture.call("flood_run", Value::Null)), "limit.cpu");
     fixture.ping();
@@ -408,9 +448,19 @@ fn s034_a_huge_argument_to_the_host_is_refused() {
             (func (export "run") (result i32)
               (call $write (call $stdout) (i32.const 0) (i32.const 1000000000) (i32.const 0)) i32.const 0))"#,
     );
-    fixture.try_install("evil", &evil, Some("version: \"1.0\"\npermissions:\n  resources:\n    limits: { memory: \"2Gi\" }\n")).unwrap();
+    fixture
+        .try_install(
+            "evil",
+            &evil,
+            Some("version: \"1.0\"\npermissions:\n  resources:\n    limits: { memory: \"2Gi\" }\n"),
+        )
+        .unwrap();
     let report = fixture.call("evil_run", Value::Null);
-    assert!(matches!(report.outcome, Outcome::Failed { .. }), "{:?}", report.outcome);
+    assert!(
+        matches!(report.outcome, Outcome::Failed { .. }),
+        "{:?}",
+        report.outcome
+    );
     fixture.ping();
 }
 
@@ -440,7 +490,12 @@ fn s035_results_are_bounded_before_they_are_built() {
         let fixture = Fixture::new();
         fixture.install(name, &component, "");
         let report = fixture.call(&format!("{name}_run"), Value::Null);
-        assert_eq!(reason(&report), "limit.output", "{name}: {:?}", report.detail);
+        assert_eq!(
+            reason(&report),
+            "limit.output",
+            "{name}: {:?}",
+            report.detail
+        );
         fixture.ping();
     }
 }
@@ -490,7 +545,11 @@ fn s038_cancelling_stops_a_guest_within_two_ticks() {
             };
             let (report, cancelled) = tokio::join!(call, stop);
             assert_eq!(report.outcome, Outcome::Cancelled);
-            assert!(cancelled.elapsed() < LATE, "{tool}: {:?}", cancelled.elapsed());
+            assert!(
+                cancelled.elapsed() < LATE,
+                "{tool}: {:?}",
+                cancelled.elapsed()
+            );
         });
         assert_eq!(fixture.records.all().pop().unwrap().outcome, "cancelled");
     }
@@ -535,7 +594,9 @@ fn s044_s235_every_call_starts_anew() {
     for _ in 0..3 {
         let report = fixture.call("traps_run", Value::Null);
         assert_eq!(reason(&report), "trap.unreachable");
-        let Outcome::Failed { message, .. } = &report.outcome else { panic!() };
+        let Outcome::Failed { message, .. } = &report.outcome else {
+            panic!()
+        };
         assert!(!message.contains("store"), "{message}");
     }
 }
@@ -543,13 +604,21 @@ fn s044_s235_every_call_starts_anew() {
 #[test]
 fn calls_beyond_the_concurrency_limit_wait_for_their_turn() {
     let fixture = Fixture::new();
-    let sleeper = with_clock("(call $block (call $sleep (i64.const 50000000))) i32.const 5", "");
+    let sleeper = with_clock(
+        "(call $block (call $sleep (i64.const 50000000))) i32.const 5",
+        "",
+    );
     fixture.install("sleep", &sleeper, &limits("concurrency: 2"));
     let started = Instant::now();
-    let reports = fixture.block_on(futures_join(
-        (0..6).map(|_| fixture.calling("sleep_run", Value::Null, CancellationToken::new())),
-    ));
+    let reports =
+        fixture.block_on(futures_join((0..6).map(|_| {
+            fixture.calling("sleep_run", Value::Null, CancellationToken::new())
+        })));
     assert!(reports.iter().all(|report| result(report) == json!(5)));
     // Two at a time: three rounds of 50 ms.
-    assert!(started.elapsed() >= Duration::from_millis(150), "{:?}", started.elapsed());
+    assert!(
+        started.elapsed() >= Duration::from_millis(150),
+        "{:?}",
+        started.elapsed()
+    );
 }

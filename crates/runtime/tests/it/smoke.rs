@@ -78,7 +78,10 @@ fn arguments_are_checked_before_anything_starts() {
     for (arguments, message) in [
         (json!({"text": 1}), "arguments.text: expected string"),
         (json!({}), "arguments.text: missing"),
-        (json!({"text": "a", "more": 1}), "arguments: unknown key \"more\""),
+        (
+            json!({"text": "a", "more": 1}),
+            "arguments: unknown key \"more\"",
+        ),
         (json!([]), "arguments: expected object"),
     ] {
         let error = tool.parse_args(arguments).unwrap_err().to_string();
@@ -109,8 +112,15 @@ fn a_restart_finds_what_was_installed_and_compiles_nothing() {
     let tool = catalog.tool("echo_echo").unwrap();
     let arguments = tool.parse_args(json!({"text": "again"})).unwrap();
     let report = fixture
-        .block_on(tool.call("test", arguments, tokio_util::sync::CancellationToken::new()))
+        .block_on(tool.call(
+            "test",
+            arguments,
+            tokio_util::sync::CancellationToken::new(),
+        ))
         .unwrap();
-    assert_eq!(report.outcome, Outcome::Returned(json!({"result": "again"})));
+    assert_eq!(
+        report.outcome,
+        Outcome::Returned(json!({"result": "again"}))
+    );
     assert_eq!(reason(&report), "none");
 }
