@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Keeps the books on the adversarial cases: each one in scope has a test named by its number, or a reason.
 
-A case is covered when a Rust test carries its number: `fn s021_an_endless_loop_ends_at_its_cpu_limit`, or
+A case is covered when a Rust test carries its number: `fn s021_act_02_an_endless_loop_ends_at_its_cpu_limit`, or
 `fn s044_s235_every_call_starts_anew` for two at once. A case in scope without one stands in tests/UNCOVERED.md with the
 reason, as a row `| S021 | reason |`. That file may only shrink: a row can be added only together with its number in SCOPE,
 when a release takes on new cases.

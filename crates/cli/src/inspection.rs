@@ -35,6 +35,13 @@ impl Inspection<'_> {
             .collect()
     }
 
+    /// Whether `add` would take it: something to call, and everything that it needs.
+    pub(crate) fn runs_here(&self) -> bool {
+        !self.component.tools().is_empty()
+            && self.component.unknown_imports().next().is_none()
+            && self.component.missing_features().is_empty()
+    }
+
     /// Everything for a person.
     pub(crate) fn page(&self) -> Page {
         let mut page = Page::default();

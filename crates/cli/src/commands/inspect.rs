@@ -56,6 +56,9 @@ pub(crate) fn run(
             page.text("installed; what it may do: ")
                 .line(&settings.command(&["policy", "show", name.as_str()]));
         }
+        _ if !inspection.runs_here() => {
+            page.line("not installed; it cannot be: see above");
+        }
         _ => {
             page.text("not installed; to install it, with nothing granted: ");
             page.line(&settings.command(&["add", &arguments.component]));

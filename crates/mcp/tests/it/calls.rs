@@ -79,7 +79,7 @@ async fn s230_results_are_structured_and_match_their_schema() {
 
 /// peers.md, Wassette 15.
 #[tokio::test(flavor = "multi_thread")]
-async fn p15_the_err_of_a_function_is_an_error_with_its_value() {
+async fn wassette_15_the_err_of_a_function_is_an_error_with_its_value() {
     let fixture = Fixture::new();
     let mut client = fixture.client().legacy().await;
     let list = client.request("tools/list", json!({})).await;
@@ -125,7 +125,7 @@ async fn s226_what_a_client_calls_itself_stays_one_word_in_the_record() {
 
 /// peers.md, Wassette 11.
 #[tokio::test(flavor = "multi_thread")]
-async fn p11_a_long_string_with_wide_characters_is_answered() {
+async fn wassette_11_a_long_string_with_wide_characters_is_answered() {
     let fixture = Fixture::new();
     let mut client = fixture.client().legacy().await;
     for filler in 195..=205 {
@@ -172,7 +172,7 @@ async fn s209_what_is_no_tool_is_refused_before_anything_starts() {
 
 /// S209 and peers.md, Wassette 12 and ACT 5.
 #[tokio::test(flavor = "multi_thread")]
-async fn s209_arguments_that_do_not_fit_name_the_field() {
+async fn s209_act_05_arguments_that_do_not_fit_name_the_field() {
     let fixture = Fixture::new();
     let mut client = fixture.client().legacy().await;
     for (tool, arguments, text) in [

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::fmt::Write as _;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn s133_what_a_guest_prints_stays_off_the_stream() {
+async fn s133_wassette_05_what_a_guest_prints_stays_off_the_stream() {
     let fixture = Fixture::new();
     let mut client = fixture.client().legacy().await;
     for text in [
@@ -74,7 +74,7 @@ async fn s203_odd_ids_are_refused_and_no_answer_goes_astray() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn s204_broken_lines_are_answered_and_the_next_is_served() {
+async fn s204_wassette_12_broken_lines_are_answered_and_the_next_is_served() {
     let fixture = Fixture::new();
     let mut client = fixture.client().legacy().await;
     let ping = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;

@@ -69,7 +69,7 @@ async fn spinning_guests_end_with_the_input() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn s205_spinning_guests_end_with_the_input() {
+async fn s205_wassette_12_spinning_guests_end_with_the_input() {
     spinning_guests_end_with_the_input().await;
 }
 

@@ -45,7 +45,7 @@ impl Fixture {
 }
 
 #[test]
-fn s186_a_changed_byte_anywhere_is_never_loaded() {
+fn s186_wassette_08_a_changed_byte_anywhere_is_never_loaded() {
     let fixture = Fixture::new();
     let good = std::fs::read(fixture.file()).unwrap();
     for index in 0..good.len() {
@@ -65,7 +65,7 @@ fn s186_a_changed_byte_anywhere_is_never_loaded() {
 }
 
 #[test]
-fn s186_code_that_another_key_made_is_never_loaded() {
+fn s186_wassette_08_code_that_another_key_made_is_never_loaded() {
     let fixture = Fixture::new();
     let other = tempfile::tempdir().unwrap();
     let (_, written) = NativeCache::open(other.path()).unwrap().put(

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 /// Two checks of a running guest are 10 ms apart; a test machine may be late.
-const LATE: Duration = Duration::from_millis(500);
+const LATE: Duration = Duration::from_secs(2);
 
 fn run(wat: &str) -> Vec<u8> {
     component(
@@ -28,7 +28,7 @@ fn spinner() -> Vec<u8> {
 }
 
 #[test]
-fn s021_an_endless_loop_ends_at_its_cpu_limit() {
+fn s021_act_02_an_endless_loop_ends_at_its_cpu_limit() {
     let fixture = Fixture::new();
     fixture.install("evil", &spinner(), &limits(r#"cpu-time: "200ms""#));
     let started = Instant::now();
@@ -40,7 +40,7 @@ fn s021_an_endless_loop_ends_at_its_cpu_limit() {
 }
 
 #[test]
-fn s021_an_endless_loop_ends_at_its_time_limit() {
+fn s021_act_02_an_endless_loop_ends_at_its_time_limit() {
     let fixture = Fixture::new();
     fixture.install("evil", &spinner(), &limits(r#"time: "200ms""#));
     let started = Instant::now();
