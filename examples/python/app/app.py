@@ -1,6 +1,6 @@
 """The functions of wit/world.wit. componentize-py looks for a class with the name of the interface."""
 
-import heapq  # noqa: F401  for Counter.most_common, see reader.py
+import heapq  # also for Counter.most_common, which imports it only when called: see reader.py
 import math
 import os
 import re
@@ -76,15 +76,19 @@ class Analysis(exports.Analysis):
                             kept.append(row)
                         total += 1
             else:
+                total = 0
                 by = position(names, order.column)
-                # Only what is needed afterwards is kept, for all rows must be.
-                sortable = [(order_key(row[by]), [row[at] for at in places]) for row in rows if meets(row)]
-                total = len(sortable)
-                sortable.sort(key=lambda pair: pair[0], reverse=bool(order.descending))
-                if order.descending:  # empty cells stay last
-                    sortable.sort(key=lambda pair: pair[0] == (2,))
-                kept = [row for _, row in sortable[first : first + most]]
-                places = range(len(wanted))
+                pick = heapq.nlargest if order.descending else heapq.nsmallest
+
+                def meeting():
+                    nonlocal total
+                    for row in rows:
+                        if meets(row):
+                            total += 1
+                            yield row
+
+                # Empty cells come last in either order, and only as many rows are kept as are asked for.
+                kept = pick(first + most, meeting(), key=lambda row: order_key(row[by], bool(order.descending)))[first:]
             return analysis.Selection(wanted, [[row[at] for at in places] for row in kept], total)
 
     @answered

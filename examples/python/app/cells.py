@@ -29,10 +29,10 @@ def position(columns: list[str], name: str) -> int:
         raise invalid_argument(f"there is no column {name!r}; there are {known}") from None
 
 
-def order_key(cell: str | None) -> tuple:
-    """Numbers by value, then texts, then what is empty."""
+def order_key(cell: str | None, descending: bool = False) -> tuple:
+    """Numbers by value, then texts; what is empty is last, also where the largest come first."""
     if cell is None:
-        return (2,)
+        return (-1,) if descending else (2,)
     value = number(cell)
     return (1, cell) if value is None else (0, value)
 

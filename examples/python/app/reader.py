@@ -8,6 +8,7 @@ import encodings.utf_8_sig  # noqa: F401  `open` looks it up by name, and a comp
 import io
 import json
 import os
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,9 +16,13 @@ from contextlib import contextmanager
 from problem import from_system, invalid_file, invalid_argument, too_large
 
 SUFFIXES = (".csv", ".tsv", ".json", ".jsonl")
-LARGEST = 64 << 20
-LARGEST_JSON = 16 << 20
+LARGEST = 32 << 20
+LARGEST_JSON = 16 << 20  # all of it is in memory at once
 MOST_COLUMNS = 1000
+DEEPEST = 100
+
+# All of a JSON text but its brackets.
+_NO_BRACKET = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[^][{}"]+', re.DOTALL)
 
 Row = list[str | None]
 
@@ -34,7 +39,7 @@ def table(path: str) -> Iterator[tuple[list[str], Iterator[Row]]]:
         info = os.stat(path)
         if not stat.S_ISREG(info.st_mode):
             raise invalid_argument(f"{path} is not a file")
-        largest = LARGEST_JSON if suffix == ".json" else LARGEST
+        largest = LARGEST_JSON if suffix in (".json", ".jsonl") else LARGEST
         if info.st_size > largest:
             raise too_large(f"{path} has {info.st_size} bytes; at most {largest} are read")
         with open(path, encoding="utf-8-sig", newline="") as file:
@@ -44,10 +49,10 @@ def table(path: str) -> Iterator[tuple[list[str], Iterator[Row]]]:
             yield columns, rows
     except OSError as error:
         raise from_system(error, path) from None
+    except MemoryError:
+        raise too_large(f"{path} needs more memory than there is") from None
     except UnicodeDecodeError:
         raise invalid_file(f"{path} is not UTF-8 text") from None
-    except RecursionError:
-        raise invalid_file(f"{path} is nested too deep") from None
 
 
 def _separated(file: io.TextIOBase, suffix: str) -> tuple[list[str], Iterator[Row]]:
@@ -108,11 +113,26 @@ def _constant(text: str) -> object:
 
 
 def _json(text: str, where: str) -> object:
+    _check_depth(text, where)
     try:
         return json.loads(text, parse_int=_Numeral, parse_float=_Numeral, parse_constant=_constant)
     except json.JSONDecodeError as error:
         place = where or f"line {error.lineno}, column {error.colno}: "
         raise invalid_file(f"{place}{error.msg}") from None
+
+
+def _check_depth(text: str, where: str) -> None:
+    """Refuses deep nesting, on which `json` would use up the stack of a component, and with it the call."""
+    if text.count("[") + text.count("{") <= DEEPEST:
+        return
+    brackets = _NO_BRACKET.sub("", text)
+    for _ in range(DEEPEST):  # each round takes the innermost pairs away
+        shorter = brackets.replace("[]", "").replace("{}", "")
+        if len(shorter) == len(brackets):
+            break
+        brackets = shorter
+    if brackets.count("[") + brackets.count("{") > DEEPEST:
+        raise invalid_file(f"{where}nested more than {DEEPEST} deep")
 
 
 def _cell(value: object) -> str | None:
