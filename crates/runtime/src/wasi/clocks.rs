@@ -20,6 +20,12 @@ use wasmtime_wasi_io::poll::{DynPollable, Pollable, subscribe};
 /// Step of the `coarse` clock.
 pub(crate) const COARSE_STEP: Duration = Duration::from_millis(10);
 
+/// What the monotonic clock shows when a call starts.
+///
+/// Any number would do but 0: a clock that stands at 0 is taken for a broken one, as by Go's
+/// runtime ("nanotime returning zero"). A multiple of the coarse step, and the same for every call.
+const MONOTONIC_START: Duration = Duration::from_secs(1);
+
 /// The time that one call sees.
 ///
 /// Shared with its deadlines. `waited` is nanoseconds; with 64 bits it lasts 584 years.
@@ -150,7 +156,8 @@ impl Guest {
 impl clocks::monotonic_clock::Host for Guest {
     fn now(&mut self) -> wasmtime::Result<u64> {
         self.ask_clock(Clock::Monotonic)?;
-        Ok(u64::try_from(self.clock().elapsed().as_nanos())?)
+        let now = MONOTONIC_START.saturating_add(self.clock().elapsed());
+        Ok(u64::try_from(now.as_nanos())?)
     }
 
     fn resolution(&mut self) -> wasmtime::Result<u64> {
@@ -159,7 +166,8 @@ impl clocks::monotonic_clock::Host for Guest {
     }
 
     fn subscribe_instant(&mut self, when: u64) -> wasmtime::Result<Resource<DynPollable>> {
-        self.deadline(Duration::from_nanos(when))
+        // Deadlines count from the start of the call; a moment before it has passed.
+        self.deadline(Duration::from_nanos(when).saturating_sub(MONOTONIC_START))
     }
 
     fn subscribe_duration(&mut self, duration: u64) -> wasmtime::Result<Resource<DynPollable>> {
