@@ -115,7 +115,9 @@ impl Finished<'_> {
                 page.text(&format!(", {} times", denial.count));
             }
             page.end().text("  ").word(&denial.explanation).end();
-            page.hint(&self.remedy(denial));
+            if let Some(remedy) = self.remedy(denial) {
+                page.hint(&remedy);
+            }
         }
         if !self.report.denials.is_empty() {
             page.styled(FAINT, &format!("call {}", self.report.id))
@@ -124,23 +126,18 @@ impl Finished<'_> {
         page
     }
 
-    /// What the person types, or whom he asks, to have it allowed.
-    fn remedy(&self, denial: &DenialRecord) -> String {
-        let name = self.component.as_str();
-        match &denial.remedy {
-            None => format!(
-                "{} (a folder that it may read)",
-                self.settings.command(&["grant", name, "read", "DIR"])
-            ),
-            Some(Remedy::BindRoot(root)) => {
+    /// What the person types, or whom he asks, to have it allowed; none where nothing would, as for a FIFO.
+    fn remedy(&self, denial: &DenialRecord) -> Option<String> {
+        Some(match denial.remedy.as_ref()? {
+            Remedy::BindRoot(root) => {
                 let binding = match root.as_str() {
                     "workspace" => "--workspace DIR".to_owned(),
                     other => format!("--root {other}=DIR"),
                 };
                 format!("{} {binding}", self.settings.command(&["call", self.tool]))
             }
-            Some(remedy) => remedy_for(self.settings, self.component, remedy),
-        }
+            remedy => remedy_for(self.settings, self.component, remedy),
+        })
     }
 
     fn json(&self) -> Value {

@@ -43,7 +43,7 @@ pub struct DenialRecord {
     pub subject: String,
     /// Why it was refused, in a person's words.
     pub explanation: String,
-    /// What would change the verdict.
+    /// What would change the verdict; none where no rule would, as for a FIFO.
     pub remedy: Option<Remedy>,
     /// How often the call asked for it.
     pub count: u64,
@@ -126,7 +126,8 @@ impl Trail {
                 reason: Reason::StorageRead,
                 subject: "storage (the tool looked for its folders)".to_owned(),
                 explanation: "no rule gives this component any file or folder".to_owned(),
-                remedy: None,
+                // Which one it wanted is not known.
+                remedy: Some(Remedy::Grant(vec!["read".to_owned(), "DIR".to_owned()])),
                 count: 1,
             });
         }

@@ -376,7 +376,7 @@ fn a_denied_call_names_the_reason_and_what_would_allow_it() {
       }
     refused: storage (the tool looked for its folders) (denied.storage.read)
       no rule gives this component any file or folder
-    hint: casemate grant notes read DIR (a folder that it may read)
+    hint: casemate grant notes read DIR
     call [ID]
     "#)
     });

@@ -216,6 +216,8 @@ fn pipes_sockets_and_devices_are_refused_at_once() {
             );
         }
         assert!(started.elapsed() < Duration::from_secs(5), "{name}");
+        let report = site.call("open", opening(name, &[], &["read"]));
+        assert_eq!(report.denials[0].remedy, None, "no rule would open {name}");
         assert_eq!(site.allowed("stat-at", seen(name, true))["type"], kind);
     }
     site.fixture.ping();
