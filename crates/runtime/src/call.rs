@@ -103,7 +103,7 @@ pub struct CallReport {
     pub detail: Option<String>,
 }
 
-/// Longest detail of a failure, in bytes.
+/// Longest text of a guest in one line of the log, in bytes.
 const MAX_DETAIL: usize = 4_096;
 /// Calls of one component that may wait for a slot.
 const MAX_WAITING: usize = 256;
@@ -222,13 +222,21 @@ impl Call {
             outcome.label(),
             outcome.reason().map(|reason| reason.as_str().to_owned()),
         );
+        let (stdout, stderr) = (observed.stdout.take(), observed.stderr.take());
+        for (stream, captured) in [("stdout", &stdout), ("stderr", &stderr)] {
+            if !captured.text.is_empty() {
+                let component = self.installed.name.as_str();
+                let text = inert(&captured.text);
+                tracing::info!(target: "casemate::guest", call = id, component, stream, text);
+            }
+        }
         CallReport {
             id,
             outcome,
             denials,
             usage,
-            stdout: observed.stdout.take(),
-            stderr: observed.stderr.take(),
+            stdout,
+            stderr,
             detail,
         }
     }
@@ -474,7 +482,7 @@ fn classify(error: &wasmtime::Error, guest: &Guest) -> Failure {
     }
 }
 
-/// Text with names that a guest chose, on one line, without what acts on a terminal, capped.
+/// A guest's text on one line, without what acts on a terminal, cut to [`MAX_DETAIL`] bytes.
 fn inert(text: &str) -> String {
     let mut line = String::new();
     for character in text.chars() {
