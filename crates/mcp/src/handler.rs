@@ -5,7 +5,7 @@ use crate::guard::correlation_id;
 use crate::listing::Listing;
 use crate::text::shown;
 use casemate_policy::Reason;
-use casemate_runtime::Catalog;
+use casemate_runtime::{Catalog, chain};
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CompleteRequestMethod,
     CompleteRequestParams, CompleteResult, CustomRequest, CustomResult, ErrorCode, ErrorData,
@@ -317,16 +317,4 @@ impl Changes {
         }
         std::future::pending().await
     }
-}
-
-/// An error with all its causes, for the log.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        text.push_str(": ");
-        text.push_str(&next.to_string());
-        cause = next.source();
-    }
-    text
 }

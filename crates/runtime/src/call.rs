@@ -9,6 +9,7 @@ use crate::engine::Machine;
 use crate::limits::{Meter, Metered};
 use crate::output::{Capture, Captured};
 use crate::runtime::Shared;
+use crate::schema::byte_len;
 use crate::value::{EmitError, Returned, returned};
 use casemate_policy::{Limits, RandomMode, Reason, TrapKind};
 use serde_json::Value;
@@ -103,6 +104,21 @@ pub struct CallReport {
     pub detail: Option<String>,
 }
 
+impl CallReport {
+    /// The report of a call of which nothing else is known than that a defect ended it.
+    fn without_a_run(id: String, message: &str, error: &dyn std::error::Error) -> Self {
+        Self {
+            id,
+            outcome: Outcome::failed(Reason::Internal, message),
+            denials: Vec::new(),
+            usage: Usage::default(),
+            stdout: Captured::default(),
+            stderr: Captured::default(),
+            detail: Some(chain(error)),
+        }
+    }
+}
+
 /// Longest text of a guest in one line of the log, in bytes.
 const MAX_DETAIL: usize = 4_096;
 /// Calls of one component that may wait for a slot.
@@ -130,18 +146,8 @@ impl Call {
         let record = match Trailing::begin(Arc::clone(&self.shared.audit), start) {
             Ok(record) => record,
             Err(error) => {
-                return CallReport {
-                    id,
-                    outcome: Outcome::failed(
-                        Reason::Internal,
-                        "no record of the call could be kept, so it was not started",
-                    ),
-                    denials: Vec::new(),
-                    usage: Usage::default(),
-                    stdout: Captured::default(),
-                    stderr: Captured::default(),
-                    detail: Some(chain(&error)),
-                };
+                let message = "no record of the call could be kept, so it was not started";
+                return CallReport::without_a_run(id, message, &error);
             }
         };
         let machine = Arc::clone(&self.machine);
@@ -161,15 +167,7 @@ impl Call {
         let mut task = AbortOnDrop(guests.spawn(running));
         match (&mut task.0).await {
             Ok(report) => report,
-            Err(error) => CallReport {
-                id,
-                outcome: Outcome::failed(Reason::Internal, "the call was lost"),
-                denials: Vec::new(),
-                usage: Usage::default(),
-                stdout: Captured::default(),
-                stderr: Captured::default(),
-                detail: Some(chain(&error)),
-            },
+            Err(error) => CallReport::without_a_run(id, "the call was lost", &error),
         }
     }
 
@@ -286,12 +284,12 @@ impl Call {
             .ok_or_else(|| Failure::internal("the tool is gone"))?;
         match returned(&function.ty, &results, limits.output) {
             Ok(value) => {
-                let (outcome, size) = match value {
-                    Returned::Ok(value) => (Outcome::Returned(value.clone()), json_size(&value)),
-                    Returned::Err(value) => (Outcome::ToolError(value.clone()), json_size(&value)),
-                };
-                usage.output = size;
-                Ok(outcome)
+                let (Returned::Ok(json) | Returned::Err(json)) = &value;
+                usage.output = byte_len(json);
+                Ok(match value {
+                    Returned::Ok(json) => Outcome::Returned(json),
+                    Returned::Err(json) => Outcome::ToolError(json),
+                })
             }
             Err(error @ EmitError::TooLarge { .. }) => {
                 Ok(Outcome::failed(Reason::LimitOutput, error.to_string()))
@@ -417,24 +415,6 @@ async fn without_panic<F: Future>(future: F) -> Option<F::Output> {
 
 fn micros(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
-}
-
-/// Bytes of a value as compact JSON.
-fn json_size(value: &Value) -> u64 {
-    struct Count(u64);
-    impl std::io::Write for Count {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0 += bytes.len() as u64;
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    let mut count = Count(0);
-    // Counting cannot fail, and a JSON value always serialises.
-    let _ = serde_json::to_writer(&mut count, value);
-    count.0
 }
 
 /// What an error of the guest's run means.

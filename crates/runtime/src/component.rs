@@ -45,8 +45,9 @@ pub(crate) fn kind_of(inspected: &InspectedComponent) -> Kind {
     }
 }
 
-/// An error and all its causes, for logs and for a tool's author.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+/// An error and all its causes on one line, for logs and for a tool's author.
+#[must_use]
+pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(next) = cause {

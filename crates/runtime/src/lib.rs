@@ -52,7 +52,7 @@ pub use audit::{AuditRecord, AuditSink, JsonLines, Usage};
 pub use cache::CacheError;
 pub use call::{CallReport, Outcome};
 pub use catalog::{Annotations, Args, Catalog, Problem, StartError, Tool, ToolSpec};
-pub use component::PrepareError;
+pub use component::{PrepareError, chain};
 pub use enforce::DenialRecord;
 pub use engine::EngineError;
 pub use install::{ChangeError, InstallError, InstallPlan, Previous};

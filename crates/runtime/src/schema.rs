@@ -78,8 +78,8 @@ pub fn output_schema(function: &FunctionType) -> Result<Map<String, Value>, Sche
     writer.finish(schema)
 }
 
-/// Bytes of `schema` as compact JSON.
-pub(crate) fn byte_len(schema: &Map<String, Value>) -> u64 {
+/// Bytes of a schema or a value as compact JSON, counted without making the text.
+pub(crate) fn byte_len(json: &impl serde::Serialize) -> u64 {
     struct Count(u64);
     impl std::io::Write for Count {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -91,7 +91,7 @@ pub(crate) fn byte_len(schema: &Map<String, Value>) -> u64 {
         }
     }
     let mut count = Count(0);
-    match serde_json::to_writer(&mut count, schema) {
+    match serde_json::to_writer(&mut count, json) {
         Ok(()) => count.0,
         Err(_) => u64::MAX,
     }
