@@ -79,21 +79,25 @@ impl Client {
 
     /// User and system time of the server so far, in microseconds.
     pub(crate) fn cpu_micros(&self) -> u64 {
-        let stat =
-            std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
-        let ticks: u64 = stat
-            .rsplit_once(')')
-            .map(|(_, rest)| {
-                rest.split_whitespace()
-                    .skip(11)
-                    .take(2)
-                    .filter_map(|field| field.parse::<u64>().ok())
-                    .sum()
-            })
-            .unwrap_or_default();
-        // Linux counts in hundredths of a second.
-        ticks * 10_000
+        cpu_micros(self.child.id())
     }
+}
+
+/// User and system time of a process so far, in microseconds.
+pub(crate) fn cpu_micros(process: u32) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    let ticks: u64 = stat
+        .rsplit_once(')')
+        .map(|(_, rest)| {
+            rest.split_whitespace()
+                .skip(11)
+                .take(2)
+                .filter_map(|field| field.parse::<u64>().ok())
+                .sum()
+        })
+        .unwrap_or_default();
+    // Linux counts in hundredths of a second.
+    ticks * 10_000
 }
 
 impl Drop for Client {

@@ -1,7 +1,8 @@
-//! Measures Casemate over stdio beside a minimal rmcp server, in the same run.
+//! Measures Casemate beside a minimal rmcp server, in the same run.
 //!
 //! ```text
 //! cargo run --release -p casemate-bench -- run [--calls N] [--casemate PATH]
+//! cargo run --release -p casemate-bench -- http [--calls N] [--casemate PATH]
 //! cargo run --release -p casemate-bench -- startup [--rounds N] [--casemate PATH]
 //! cargo run --release -p casemate-bench -- parts [--calls N]
 //! ```
@@ -11,6 +12,7 @@
 mod client;
 mod echo;
 mod guests;
+mod http;
 mod parts;
 mod report;
 mod startup;
@@ -48,9 +50,11 @@ fn main() -> anyhow::Result<()> {
     }
     match what.as_str() {
         "echo-server" => echo::serve(),
+        "echo-http-server" => echo::serve_http(),
         "run" => stdio::run(&options),
+        "http" => http::run(&options),
         "startup" => startup::run(&options),
         "parts" => parts::run(&options),
-        other => bail!("unknown measurement {other}: run, startup, parts"),
+        other => bail!("unknown measurement {other}: run, http, startup, parts"),
     }
 }
