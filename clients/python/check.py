@@ -1,47 +1,45 @@
 #!/usr/bin/env python3
-"""Checks the server with the official Python client over stdio, in both eras of the protocol.
+"""Checks the server with the official Python client over stdio and HTTP, in both eras of the protocol.
 
-For each of the client's modes (auto, legacy, 2026-07-28) it makes a throw-away home, installs examples/rust/notes.wasm
-with its policy through the binary, starts `casemate serve` and uses it as a client does: list, call every tool, be
-denied, send what does not fit, see the list change after a grant on the command line. Then, without the client's help,
-it looks at how the process ends.
+For each transport and each of the client's modes (auto, legacy, 2026-07-28) it takes a throw-away home with
+examples/rust/notes.wasm, the fixture, and what else is named, starts `casemate serve` and uses it as a client does: list,
+call every tool of clients/calls.json, be denied, send what does not fit, see the list change after a grant on the command
+line, take a call back. Then, without the client's help, it looks at how the process ends and what HTTP refuses.
 
-Usage: check.py [--casemate PATH] [--mode MODE]...
-Prints a line per check and `N passed, N failed` at the end; exits with 1 if anything failed.
+Usage: check.py [--casemate PATH] [--component NAME=FILE[:WIT[:POLICY]]]... [--transport NAME]... [--mode MODE]... [--prepared FOLDER]
+`--prepared` is a folder that clients/home.py has made with the components. Prints a line per check and
+`N passed, N failed` at the end; exits with 1 if anything failed.
 """
 
 import argparse
 import asyncio
 import json
-import os
 import pathlib
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
+import urllib.request
 
 from jsonschema import Draft202012Validator
 from mcp import Client, MCPError
 from mcp.client.stdio import StdioServerParameters
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-EXAMPLE = ROOT / "examples" / "rust"
+sys.path.insert(0, str(ROOT / "clients"))
+import home  # noqa: E402, the path has to be known first
+
+TRANSPORTS = ("stdio", "http")
 MODES = ("auto", "legacy", "2026-07-28")
 # The longest that a grant may take to reach a running server, and a server to end.
 WITHIN = 1.0
 END_WITHIN = 2.0
-
-TOOLS = {
-    "notes_append_line",
-    "notes_convert_time",
-    "notes_current_time",
-    "notes_list_zones",
-    "notes_read_lines",
-    "notes_save_note",
-    "notes_search_text",
-}
+# The longest that one conversation may take.
+CONVERSATION = 240
 
 
 class Checks:
@@ -63,65 +61,30 @@ class Checks:
         return held
 
 
-class Setup:
-    """A throw-away home with the example in it, and a folder of notes."""
-
-    def __init__(self, binary):
-        self.binary = binary
-        self.place = pathlib.Path(tempfile.mkdtemp(prefix="casemate-client-"))
-        self.home = self.place / "home"
-        self.home.mkdir(mode=0o700)
-        # A script has no terminal to confirm on; a person says here that this home may do without.
-        (self.home / "config.toml").write_text("[grants]\nwithout-terminal = true\n")
-        self.workspace = self.place / "notes"
-        (self.workspace / "garden").mkdir(parents=True)
-        (self.workspace / "todo.md").write_text("buy tea\nwater the plants\nmore tea\n")
-        (self.workspace / "garden" / "plan.md").write_text("Tea roses: south wall\n")
-
-    def environment(self):
-        # Nothing of the caller's own home is looked at.
-        return {"PATH": os.environ.get("PATH", ""), "HOME": str(self.place), "CASEMATE_HOME": str(self.home)}
-
-    def casemate(self, *words):
-        return subprocess.run(
-            [self.binary, *words],
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            env=self.environment(),
-            cwd=self.place,
-            timeout=120,
-            check=False,
-        )
-
-    def server(self):
-        return StdioServerParameters(
-            command=str(self.binary),
-            args=["serve", "--workspace", str(self.workspace)],
-            env=self.environment(),
-            cwd=self.place,
-        )
-
-    def remove(self):
-        shutil.rmtree(self.place, ignore_errors=True)
-
-
-def install(check, setup):
-    added = setup.casemate(
-        "add",
-        str(EXAMPLE / "notes.wasm"),
-        "--name",
-        "notes",
-        "--wit",
-        str(EXAMPLE / "wit"),
-        "--policy",
-        str(EXAMPLE / "policy.yaml"),
-    )
-    return check("`casemate add` installs the example", added.returncode == 0, added.stderr + added.stdout)
-
-
 def texts(result):
     return [block.text for block in result.content if block.type == "text"]
+
+
+def at(value, pointer):
+    """What a JSON Pointer names, or None."""
+    for key in pointer.split("/")[1:]:
+        try:
+            value = value[int(key)] if isinstance(value, list) else value[key]
+        except (LookupError, TypeError, ValueError):
+            return None
+    return value
+
+
+def faults(wanted, value):
+    """What of a call's `equals` and `contains` does not hold for its structured result."""
+    found = []
+    for pointer, right in wanted.get("equals", {}).items():
+        if at(value, pointer) != right:
+            found.append((pointer, at(value, pointer), right))
+    for pointer, part in wanted.get("contains", {}).items():
+        if part not in str(at(value, pointer)):
+            found.append((pointer, at(value, pointer), part))
+    return found
 
 
 async def call(check, client, schemas, name, arguments, what):
@@ -131,6 +94,71 @@ async def call(check, client, schemas, name, arguments, what):
     held = not result.is_error and not errors
     check(f"{name} {what}", held, errors or texts(result))
     return (result.structured_content or {}).get("result") if held else {}
+
+
+async def table(check, client, setup, schemas, pages):
+    """Every call of clients/calls.json that the installed components have."""
+    for component in setup.components:
+        for wanted in home.CALLS["components"][component]:
+            name = wanted["tool"]
+            if wanted.get("cancelled"):
+                await taken_back(check, client, setup, name)
+                continue
+            arguments = json.loads(json.dumps(wanted["arguments"]).replace("{pages}", pages))
+            result = await client.call_tool(name, arguments)
+            value = result.structured_content
+            errors = [error.message for error in Draft202012Validator(schemas[name]).iter_errors(value)]
+            check(f"{name} returns what fits its schema", value is not None and not errors, errors or texts(result))
+            error = bool(wanted.get("error") or wanted.get("denied"))
+            check(f"… {'an error' if error else 'a result'}", bool(result.is_error) == error, texts(result))
+            wrong = faults(wanted, value)
+            check("… the right one", not wrong, wrong)
+            if "denied" in wanted:
+                said = " ".join(texts(result))
+                check(f"… with {wanted['denied']}", f"({wanted['denied']})" in said, said)
+
+
+async def until(condition, seconds):
+    """Waits for something that another process does; tells whether it came about."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        await asyncio.sleep(0.02)
+    return True
+
+
+def computed():
+    """Seconds of processor time that the servers among this process's children have used."""
+    ticks = 0
+    for file in pathlib.Path("/proc/self/task").glob("*/children"):
+        for child in file.read_text().split():
+            try:
+                ticks += sum(int(field) for field in pathlib.Path(f"/proc/{child}/stat").read_text().rsplit(")")[-1].split()[11:13])
+            except OSError:
+                continue
+    return ticks / 100
+
+
+async def taken_back(check, client, setup, name):
+    """A call that computes without end stops when its caller takes it back."""
+    before = computed()
+    running = asyncio.create_task(client.call_tool(name, {}))
+    check(f"{name} computes", await until(lambda: computed() > before + 0.1 or running.done(), 30))
+    running.cancel()
+    try:
+        await running
+        check("… until it is taken back", False, running)
+    except asyncio.CancelledError:
+        pass
+
+    def outcomes():
+        return [record["outcome"] for record in setup.records() if record["tool"] == name]
+
+    await until(outcomes, 10)
+    check("… and is stopped when it is taken back", outcomes() == ["cancelled"], outcomes())
+    answer = await client.call_tool("notes_current_time", {"zone": "UTC"})
+    check("… and the conversation goes on", not answer.is_error, texts(answer))
 
 
 async def bad_arguments(check, client, name, arguments, field, what):
@@ -156,7 +184,60 @@ async def changed(client, legacy_changes, action):
     return acted, time.monotonic() - began
 
 
-async def conversation(check, setup, mode):
+async def notes(check, client, setup, schemas, legacy_changes):
+    """What the example in Rust is asked beyond the table: arguments that do not fit, denials, a grant, many at once."""
+    today = time.strftime("%Y-%m-%dT", time.gmtime())
+    time_there = await call(check, client, schemas, "notes_current_time", {"zone": "UTC"}, "tells the time")
+    check("… of today", str(time_there.get("utc", "")).startswith(today), time_there)
+
+    found = await call(check, client, schemas, "notes_search_text", {"folder": "/workspace", "pattern": "tea"}, "searches")
+    places = [(match["path"], match["line"]) for match in found.get("matches", [])]
+    wanted = [("/workspace/garden/plan.md", 1), ("/workspace/todo.md", 1), ("/workspace/todo.md", 3)]
+    check("… and finds the three lines of the folder, whatever their case", sorted(places) == wanted, places)
+
+    note = {"path": "/workspace/idea.md", "text": "grow mint\n"}
+    denied = await client.call_tool("notes_save_note", note)
+    refused(check, denied, setup)
+
+    await bad_arguments(check, client, "notes_read_lines", {"path": "/workspace/todo.md"}, "first", "a missing one")
+    wrong = {"path": 7, "first": 1}
+    await bad_arguments(check, client, "notes_read_lines", wrong, "arguments.path", "a wrong type")
+    extra = {"path": "/workspace/todo.md", "first": 1, "frist": 2}
+    await bad_arguments(check, client, "notes_read_lines", extra, "frist", "an extra one")
+    low = {"path": "/workspace/todo.md", "first": -1}
+    await bad_arguments(check, client, "notes_read_lines", low, "arguments.first", "a number below its range")
+
+    try:
+        answer = await client.call_tool("notes_fly", {})
+        check("an unknown tool is a protocol error", False, answer)
+    except MCPError as error:
+        check("an unknown tool is a protocol error", error.code == -32602, (error.code, error.message))
+    except RuntimeError as error:
+        check("an unknown tool is a protocol error", False, error)
+
+    granted, took = await changed(
+        client, legacy_changes, lambda: setup.casemate("grant", "notes", "write", "fs://workspace/**")
+    )
+    check("`casemate grant` succeeds", granted.returncode == 0, granted.stderr)
+    check(f"list_changed comes within {WITHIN:g} s", took < WITHIN, took)
+    listed = (await client.list_tools(cache_mode="bypass")).tools
+    hints = {tool.annotations.read_only_hint for tool in listed if tool.name.startswith("notes_")}
+    check("… and the tools are no longer said to be read-only", True not in hints, hints)
+
+    written = await call(check, client, schemas, "notes_save_note", note, "writes once it may")
+    check("… what it was given", written.get("path") == note["path"], written)
+    line = {"path": note["path"], "line": "and sage"}
+    await call(check, client, schemas, "notes_append_line", line, "appends")
+    text = (setup.workspace / "idea.md").read_text()
+    check("… and the file on disk has both", text == "grow mint\nand sage\n", text)
+
+    zones = ["UTC", "Asia/Tokyo"] * 8
+    several = await asyncio.gather(*(client.call_tool("notes_current_time", {"zone": zone}) for zone in zones))
+    right = [result.structured_content["result"]["zone"] for result in several] == zones
+    check("sixteen calls at once are answered each with its own", right)
+
+
+async def conversation(check, setup, target, mode, pages):
     legacy_changes = asyncio.Event()
 
     async def on_message(message):
@@ -165,15 +246,15 @@ async def conversation(check, setup, mode):
         if getattr(inner, "method", None) == "notifications/tools/list_changed":
             legacy_changes.set()
 
-    async with Client(setup.server(), mode=mode, message_handler=on_message, read_timeout_seconds=30) as client:
+    async with Client(target, mode=mode, message_handler=on_message, read_timeout_seconds=60) as client:
         expected = {"auto": "2026-07-28", "legacy": "2025-11-25", "2026-07-28": "2026-07-28"}[mode]
         check(f"the protocol is {expected}", client.protocol_version == expected, client.protocol_version)
         if client.server_info is not None:
             check("the server says that it is casemate", client.server_info.name == "casemate", client.server_info)
 
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
-        check("tools/list lists the seven tools", set(tools) == TOOLS, sorted(tools))
-        if set(tools) != TOOLS:
+        wanted = {call["tool"] for component in setup.components for call in home.CALLS["components"][component]}
+        if not check(f"tools/list lists the {len(wanted)} tools", set(tools) == wanted, sorted(set(tools) ^ wanted)):
             return
         for tool in tools.values():
             Draft202012Validator.check_schema(tool.input_schema)
@@ -182,91 +263,26 @@ async def conversation(check, setup, mode):
         check("every tool has a description and a title", all(tool.description and tool.title for tool in tools.values()))
         again = [tool.name for tool in (await client.list_tools(cache_mode="bypass")).tools]
         check("the order of the list is the same every time", again == list(tools), again)
-        hints = {tool.annotations.read_only_hint for tool in tools.values()}
+        hints = {tool.annotations.read_only_hint for name, tool in tools.items() if name.startswith("notes_")}
         check("what can only read is said to be read-only", hints == {True}, hints)
         schemas = {name: tool.output_schema for name, tool in tools.items()}
 
-        found = await call(
-            check, client, schemas, "notes_search_text", {"folder": "/workspace", "pattern": "tea"}, "finds lines"
-        )
-        places = [(match["path"], match["line"]) for match in found.get("matches", [])]
-        wanted = [("/workspace/garden/plan.md", 1), ("/workspace/todo.md", 1), ("/workspace/todo.md", 3)]
-        check("… the three of the folder, whatever their case", sorted(places) == wanted, places)
-
-        excerpt = await call(
-            check, client, schemas, "notes_read_lines", {"path": "/workspace/todo.md", "first": 2, "last": 2}, "reads"
-        )
-        check("… the line asked for", excerpt.get("text", "").strip() == "water the plants", excerpt)
-
-        time_there = await call(check, client, schemas, "notes_current_time", {"zone": "Asia/Tokyo"}, "tells the time")
-        check("… with its offset", str(time_there.get("local", "")).endswith("+09:00"), time_there)
-        today = time.strftime("%Y-%m-%dT", time.gmtime())
-        check("… of today", str(time_there.get("utc", "")).startswith(today), time_there)
-
-        arguments = {"local": "2026-07-01T15:00", "from-zone": "UTC", "to-zone": "America/New_York"}
-        converted = await call(check, client, schemas, "notes_convert_time", arguments, "converts")
-        local = (converted.get("converted") or {}).get("local")
-        check("… 15:00 UTC to 11:00 in New York", local == "2026-07-01T11:00:00-04:00", local)
-
-        zones = await call(check, client, schemas, "notes_list_zones", {"filter": "berlin"}, "lists zones")
-        names = [zone["name"] for zone in zones or []]
-        check("… one of that name", names == ["Europe/Berlin"], names)
-
-        error = await client.call_tool("notes_current_time", {"zone": "Europe/Atlantis"})
-        check("a tool's own error is a result with isError", bool(error.is_error), texts(error))
-        fits = Draft202012Validator(schemas["notes_current_time"]).is_valid(error.structured_content)
-        check("… and its value fits the schema", fits, error.structured_content)
-
-        note = {"path": "/workspace/idea.md", "text": "grow mint\n"}
-        denied = await client.call_tool("notes_save_note", note)
-        refused(check, denied, setup)
-
-        await bad_arguments(check, client, "notes_read_lines", {"path": "/workspace/todo.md"}, "first", "a missing one")
-        wrong = {"path": 7, "first": 1}
-        await bad_arguments(check, client, "notes_read_lines", wrong, "arguments.path", "a wrong type")
-        extra = {"path": "/workspace/todo.md", "first": 1, "frist": 2}
-        await bad_arguments(check, client, "notes_read_lines", extra, "frist", "an extra one")
-        low = {"path": "/workspace/todo.md", "first": -1}
-        await bad_arguments(check, client, "notes_read_lines", low, "arguments.first", "a number below its range")
-
-        try:
-            answer = await client.call_tool("notes_fly", {})
-            check("an unknown tool is a protocol error", False, answer)
-        except MCPError as error:
-            check("an unknown tool is a protocol error", error.code == -32602, (error.code, error.message))
-        except RuntimeError as error:
-            check("an unknown tool is a protocol error", False, error)
-
-        granted, took = await changed(
-            client, legacy_changes, lambda: setup.casemate("grant", "notes", "write", "fs://workspace/**")
-        )
-        check("`casemate grant` succeeds", granted.returncode == 0, granted.stderr)
-        check(f"list_changed comes within {WITHIN:g} s", took < WITHIN, took)
-        hints = {tool.annotations.read_only_hint for tool in (await client.list_tools(cache_mode="bypass")).tools}
-        check("… and the tools are no longer said to be read-only", True not in hints, hints)
-
-        written = await call(check, client, schemas, "notes_save_note", note, "writes once it may")
-        check("… what it was given", written.get("path") == note["path"], written)
-        line = {"path": note["path"], "line": "and sage"}
-        await call(check, client, schemas, "notes_append_line", line, "appends")
-        text = (setup.workspace / "idea.md").read_text()
-        check("… and the file on disk has both", text == "grow mint\nand sage\n", text)
-
-        several = await asyncio.gather(
-            *(client.call_tool("notes_current_time", {"zone": zone}) for zone in ["UTC", "Asia/Tokyo"] * 8)
-        )
-        right = all(
-            result.structured_content["result"]["zone"] == zone
-            for result, zone in zip(several, ["UTC", "Asia/Tokyo"] * 8, strict=True)
-        )
-        check("sixteen calls at once are answered each with its own", right)
+        await table(check, client, setup, schemas, pages)
+        await notes(check, client, setup, schemas, legacy_changes)
+        if isinstance(target, str):
+            await beside(check, target, mode)
 
     # Each call that was started left one line: the good ones, the error, the denied one, and none for bad arguments.
-    records = []
-    for file in sorted((setup.home / "audit").glob("*.jsonl")):
-        records += [json.loads(text) for text in file.read_text().splitlines()]
-    started = [record for record in records if "call" in json.dumps(record)]
-    check("the audit log has lines, all of them JSON", len(started) >= 24, len(records))
+    records = setup.records()
+    check("the audit log has a line for each call", len(records) >= 24, len(records))
+
+
+async def beside(check, target, mode):
+    """Over HTTP a server has several clients at once, each in its own era."""
+    other = "2026-07-28" if mode == "legacy" else "legacy"
+    async with Client(target, mode=other, read_timeout_seconds=60) as second:
+        answer = await second.call_tool("notes_current_time", {"zone": "Asia/Tokyo"})
+        check(f"a second client beside it, {other}, is answered", not answer.is_error, texts(answer))
 
 
 def refused(check, result, setup):
@@ -282,31 +298,33 @@ def refused(check, result, setup):
     check("… nothing was written", not (setup.workspace / "idea.md").exists())
 
 
+META = {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientCapabilities": {},
+    "io.modelcontextprotocol/clientInfo": {"name": "check", "version": "0"},
+}
+# The noisiest that a server can be made from outside: all of it has to go to standard error.
+NOISY = {"RUST_LOG": "trace", "RUST_BACKTRACE": "full", "WASMTIME_BACKTRACE_DETAILS": "1"}
+
+
 def ends(check, setup, errors):
-    """Ends of the process, without a client: EOF and SIGTERM, idle and while a call runs."""
-    meta = {
-        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-        "io.modelcontextprotocol/clientCapabilities": {},
-        "io.modelcontextprotocol/clientInfo": {"name": "check", "version": "0"},
-    }
-    request = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": meta}}
-    # The noisiest that a server can be made from outside: all of it has to go to standard error.
-    noisy = setup.environment() | {"RUST_LOG": "trace", "RUST_BACKTRACE": "full", "WASMTIME_BACKTRACE_DETAILS": "1"}
+    """Ends of a process on standard input and output, without a client: EOF and SIGTERM."""
+    request = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": META}}
     for how in ("end of input", "SIGTERM"):
         server = subprocess.Popen(
-            [setup.binary, "serve", "--workspace", str(setup.workspace)],
+            [setup.binary, *setup.serve()],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
-            env=noisy,
+            env=setup.environment() | NOISY,
             cwd=setup.place,
         )
         try:
             server.stdin.write(json.dumps(request) + "\n")
             server.stdin.flush()
             answer = json.loads(server.stdout.readline())
-            check("a bare tools/list of 2026-07-28 is answered", len(answer["result"]["tools"]) == 7, answer)
+            check("a bare tools/list of 2026-07-28 is answered", len(answer["result"]["tools"]) >= 7, answer)
             began = time.monotonic()
             if how == "SIGTERM":
                 server.terminate()
@@ -327,33 +345,127 @@ def ends(check, setup, errors):
             server.wait()
 
 
+def post(address, method, params=None, **headers):
+    """One bare POST of the newest protocol; returns the status and the body."""
+    body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": (params or {}) | {"_meta": META}}
+    sent = {
+        "Content-Type": "application/json",
+        "Accept": "application/json, text/event-stream",
+        "MCP-Protocol-Version": "2026-07-28",
+        "Mcp-Method": method,
+    } | {name.replace("_", "-"): value for name, value in headers.items()}
+    request = urllib.request.Request(address, json.dumps(body).encode(), sent)
+    try:
+        with urllib.request.urlopen(request, timeout=10) as response:
+            return response.status, response.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def ends_http(check, setup):
+    """Who may talk to a server on HTTP, and its end with a subscription open, without a client."""
+    with home.Listening(setup, NOISY) as server:
+        check("the address is one of this machine alone", server.address.startswith("http://127.0.0.1:"), server.address)
+        status, body = post(server.address, "tools/list")
+        check("a bare tools/list of 2026-07-28 is answered", status == 200 and "notes_read_lines" in body, (status, body))
+        status, body = post(server.address, "tools/list", Origin="http://evil.example")
+        check("a page of another origin is refused", status == 403, (status, body))
+        status, body = post(server.address, "tools/list", Host="evil.example")
+        check("another name for this machine is refused", status == 403, (status, body))
+        status, body = post(server.address, "tools/list", Mcp_Method="tools/call")
+        check("a header that says another method is refused", status == 400 and "-32020" in body, (status, body))
+
+        host, _, port = server.address.removeprefix("http://").partition("/")[0].partition(":")
+        body = {"jsonrpc": "2.0", "id": 1, "method": "subscriptions/listen"}
+        body["params"] = {"_meta": META, "notifications": {"toolsListChanged": True}}
+        text = json.dumps(body)
+        with socket.create_connection((host, int(port)), timeout=10) as stream:
+            stream.sendall(
+                f"POST /mcp HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Type: application/json\r\n"
+                "Accept: application/json, text/event-stream\r\nMCP-Protocol-Version: 2026-07-28\r\n"
+                f"Mcp-Method: subscriptions/listen\r\nContent-Length: {len(text)}\r\n\r\n{text}".encode()
+            )
+            opened = b""
+            while b"acknowledged" not in opened:
+                part = stream.recv(65536)
+                if not part:
+                    break
+                opened += part
+            check("a subscription is acknowledged", b"acknowledged" in opened, opened)
+            began = time.monotonic()
+            server.process.terminate()
+            try:
+                server.process.wait(timeout=END_WITHIN + 5)
+            except subprocess.TimeoutExpired:
+                pass
+            took = time.monotonic() - began
+            check(f"SIGTERM ends the process within {END_WITHIN:g} s", took < END_WITHIN, took)
+        rest = server.process.stdout.read()
+        check("… and stdout held nothing, with RUST_LOG=trace", rest == "", rest)
+
+
+def talk(check, setup, transport, mode, pages):
+    """One conversation over one transport."""
+    if transport == "stdio":
+        target = StdioServerParameters(
+            command=str(setup.binary), args=setup.serve(), env=setup.environment(), cwd=setup.place
+        )
+        asyncio.run(asyncio.wait_for(conversation(check, setup, target, mode, pages), CONVERSATION))
+        return
+    with home.Listening(setup) as server:
+        asyncio.run(asyncio.wait_for(conversation(check, setup, server.address, mode, pages), CONVERSATION))
+
+
+def attempt(check, binary, prepared, action):
+    """Runs `action` with a setup of its own; whatever goes wrong is a failed check."""
+    setup = home.Setup(binary, prepared)
+    try:
+        action(setup)
+    except Exception as error:  # noqa: BLE001, whatever it is, it is a failed check
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        check("the conversation goes on to its end", False, (type(error).__name__, str(error)))
+    finally:
+        setup.remove()
+
+
+def run(check, chosen, binary, prepared):
+    transports = chosen.transport or TRANSPORTS[:1]
+    for transport in transports:
+        for mode in chosen.mode or MODES:
+            check.section = f"{transport} {mode}"
+            attempt(check, binary, prepared, lambda setup: talk(check, setup, transport, mode, ""))
+    if "stdio" in transports:
+        check.section = "process on stdio"
+        with tempfile.TemporaryFile() as errors:
+            attempt(check, binary, prepared, lambda setup: ends(check, setup, errors))
+    if "http" in transports:
+        check.section = "process on HTTP"
+        attempt(check, binary, prepared, lambda setup: ends_http(check, setup))
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--casemate", default=str(ROOT / "target" / "release" / "casemate"))
+    parser.add_argument("--component", action="append", type=home.component, default=[])
+    parser.add_argument("--transport", action="append", choices=TRANSPORTS)
     parser.add_argument("--mode", action="append", choices=MODES)
+    parser.add_argument("--prepared")
     chosen = parser.parse_args()
     binary = pathlib.Path(chosen.casemate).resolve()
     check = Checks()
-    for mode in chosen.mode or MODES:
-        check.section = mode
-        setup = Setup(binary)
-        try:
-            if install(check, setup):
-                asyncio.run(asyncio.wait_for(conversation(check, setup, mode), 120))
-        except Exception as error:  # noqa: BLE001, whatever it is, it is a failed check
-            while isinstance(error, BaseExceptionGroup):
-                error = error.exceptions[0]
-            check("the conversation goes on to its end", False, (type(error).__name__, str(error)))
-        finally:
-            setup.remove()
-    check.section = "process"
-    setup = Setup(binary)
+    scratch = tempfile.mkdtemp(prefix="casemate-prepared-")
     try:
-        if install(check, setup):
-            with tempfile.TemporaryFile() as errors:
-                ends(check, setup, errors)
+        prepared = chosen.prepared
+        if prepared is None:
+            prepared = pathlib.Path(scratch) / "prepared"
+            home.prepare(binary, prepared, chosen.component)
+        run(check, chosen, binary, prepared)
+    except (home.NotInstalled, OSError, subprocess.TimeoutExpired) as error:
+        check.section = "home"
+        check("the components are installed", False, error)
     finally:
-        setup.remove()
+        shutil.rmtree(scratch, ignore_errors=True)
     print(f"{check.passed} passed, {check.failed} failed")
     return 1 if check.failed else 0
 
