@@ -1,4 +1,4 @@
-// The errors of wit/world.wit. componentize-js returns a thrown `{ tag, val }` as the error of the function's `result`;
+// The errors of wit/*/world.wit. componentize-js returns a thrown `{ tag, val }` as the error of the function's `result`;
 // anything else that is thrown is a defect and ends the call.
 
 /** The longest text, in UTF-16 code units. */
@@ -31,3 +31,21 @@ export function place(text, offset) {
   const line = before.split('\n').length;
   return `line ${line}, column ${offset - before.lastIndexOf('\n')}`;
 }
+
+/** The request did not get to the server. */
+export const notReached = (message) => ({ tag: 'not-reached', val: message });
+
+/** The server answered too slowly, or broke off. */
+export const timedOut = (message) => ({ tag: 'timed-out', val: message });
+
+/** The server named another address: { source, target, status }. */
+export const redirected = (redirect) => ({ tag: 'redirected', val: redirect });
+
+/** The server has nothing there. */
+export const notFound = (message) => ({ tag: 'not-found', val: message });
+
+/** The server answered with an error: { status, message }. */
+export const refused = (refusal) => ({ tag: 'refused', val: refusal });
+
+/** The answer cannot be read as text. */
+export const notText = (message) => ({ tag: 'not-text', val: message });

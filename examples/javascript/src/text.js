@@ -1,4 +1,4 @@
-// The functions of wit/world.wit, under the names that componentize-js looks for: an export for the interface, with
+// The functions of wit/text/world.wit, under the names that componentize-js looks for: an export for the interface, with
 // kebab-case in camelCase. An absent option is undefined.
 
 import { compare } from './diff.js';
