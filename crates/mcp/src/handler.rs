@@ -2,7 +2,8 @@
 
 use crate::answer;
 use crate::guard::correlation_id;
-use crate::listing::Listing;
+use crate::listing::{Changes, Listing};
+use crate::serve::ServeOptions;
 use crate::text::shown;
 use casemate_policy::Reason;
 use casemate_runtime::{Catalog, chain};
@@ -44,7 +45,7 @@ pub(crate) struct Ending {
 /// Answers the requests of one client.
 pub(crate) struct Handler {
     catalogs: watch::Receiver<Arc<Catalog>>,
-    listing: Listing,
+    listing: Arc<Listing>,
     config: ServerConfig,
     server_info: Value,
     initialized: AtomicBool,
@@ -55,21 +56,20 @@ pub(crate) struct Handler {
 impl Handler {
     pub(crate) fn new(
         catalogs: watch::Receiver<Arc<Catalog>>,
-        version: &str,
-        instructions: Option<&str>,
+        options: ServeOptions,
         ending: Ending,
     ) -> Self {
         let capabilities = ServerCapabilities::builder()
             .enable_tools()
             .enable_tool_list_changed()
             .build();
-        let server = Implementation::new("casemate", version);
+        let server = Implementation::new("casemate", options.version);
         let server_info = json!({ "name": server.name, "version": server.version });
         let mut config = ServerConfig::new(capabilities).with_server_info(server);
-        config.instructions = instructions.map(str::to_owned);
+        config.instructions = options.instructions;
         Self {
             catalogs,
-            listing: Listing::default(),
+            listing: Arc::new(Listing::new(options.tools)),
             config,
             server_info,
             initialized: AtomicBool::new(false),
@@ -81,6 +81,11 @@ impl Handler {
     /// Where the client of an older handshake is found once it has initialized.
     pub(crate) fn legacy_peer(&self) -> Arc<OnceLock<Peer<RoleServer>>> {
         Arc::clone(&self.legacy_peer)
+    }
+
+    /// News of the list from now on.
+    pub(crate) fn changes(&self) -> Changes {
+        Changes::from_now(self.catalogs.clone(), Arc::clone(&self.listing))
     }
 
     fn catalog(&self) -> Arc<Catalog> {
@@ -164,7 +169,8 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let tool = self.catalogs.borrow().tool(&request.name).cloned();
-        let Some(tool) = tool else {
+        let served = tool.filter(|tool| self.listing.serves(tool.spec()));
+        let Some(tool) = served else {
             let name = shown(&request.name, MAX_ECHO);
             return Err(ErrorData::invalid_params(
                 format!("Unknown tool: {name}"),
@@ -211,7 +217,7 @@ impl ServerHandler for Handler {
     }
 
     async fn listen(&self, subscription: SubscriptionContext) -> Result<(), ErrorData> {
-        let mut changes = Changes::from_now(self.catalogs.clone());
+        let mut changes = self.changes();
         loop {
             tokio::select! {
                 () = subscription.cancelled() => return Ok(()),
@@ -289,32 +295,4 @@ pub(crate) fn is_served(method: &str) -> bool {
             | "tools/call"
             | "subscriptions/listen"
     )
-}
-
-/// Follows what clients are shown of the catalogs.
-pub(crate) struct Changes {
-    catalogs: watch::Receiver<Arc<Catalog>>,
-    known: Arc<Catalog>,
-}
-
-impl Changes {
-    /// Changes from now on.
-    pub(crate) fn from_now(mut catalogs: watch::Receiver<Arc<Catalog>>) -> Self {
-        let known = Arc::clone(&catalogs.borrow_and_update());
-        Self { catalogs, known }
-    }
-
-    /// Waits until the list has become another; a change that does not show is no news. Once
-    /// nothing can change any more this waits for ever.
-    pub(crate) async fn next(&mut self) {
-        while self.catalogs.changed().await.is_ok() {
-            let present = Arc::clone(&self.catalogs.borrow_and_update());
-            let shows = present.lists_differently(&self.known);
-            self.known = present;
-            if shows {
-                return;
-            }
-        }
-        std::future::pending().await
-    }
 }

@@ -19,4 +19,4 @@ mod serve;
 mod text;
 
 pub use connection::MAX_MESSAGE;
-pub use serve::{ServeError, ServeOptions, serve_on, serve_stdio};
+pub use serve::{ServeError, ServeOptions, ToolFilter, serve_on, serve_stdio};

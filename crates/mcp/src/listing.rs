@@ -1,12 +1,16 @@
-//! The tools of a catalog as the protocol lists them, made once per catalog.
+//! What is served of a catalog, as the protocol lists it, made once per catalog.
 
+use crate::serve::ToolFilter;
 use casemate_runtime::{Catalog, ToolSpec};
 use rmcp::model::{Tool, ToolAnnotations};
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::watch;
 
 /// The list of the catalog that was last asked for.
-#[derive(Default)]
-pub(crate) struct Listing(Mutex<Option<Listed>>);
+pub(crate) struct Listing {
+    filter: Option<ToolFilter>,
+    listed: Mutex<Option<Listed>>,
+}
 
 struct Listed {
     catalog: Arc<Catalog>,
@@ -14,15 +18,32 @@ struct Listed {
 }
 
 impl Listing {
-    /// The tools of `catalog`, in the order of their names.
+    /// Lists of what `filter` lets through.
+    pub(crate) fn new(filter: Option<ToolFilter>) -> Self {
+        Self {
+            filter,
+            listed: Mutex::default(),
+        }
+    }
+
+    /// Whether a tool is served.
+    pub(crate) fn serves(&self, spec: &ToolSpec) -> bool {
+        self.filter.as_ref().is_none_or(|filter| filter(spec))
+    }
+
+    /// The tools of `catalog` that are served, in the order of their names.
     pub(crate) fn tools(&self, catalog: &Arc<Catalog>) -> Arc<Vec<Tool>> {
-        let mut listed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(listed) = &*listed
             && Arc::ptr_eq(&listed.catalog, catalog)
         {
             return Arc::clone(&listed.tools);
         }
-        let tools: Vec<Tool> = catalog.tools().map(|tool| described(tool.spec())).collect();
+        let specs = catalog.tools().map(|tool| tool.spec());
+        let tools: Vec<Tool> = specs
+            .filter(|spec| self.serves(spec))
+            .map(described)
+            .collect();
         let tools = Arc::new(tools);
         *listed = Some(Listed {
             catalog: Arc::clone(catalog),
@@ -45,4 +66,42 @@ fn described(spec: &ToolSpec) -> Tool {
     .with_title(spec.title.clone())
     .with_raw_output_schema(Arc::clone(&spec.output_schema))
     .with_annotations(hints)
+}
+
+/// Follows what clients are shown of the catalogs.
+pub(crate) struct Changes {
+    catalogs: watch::Receiver<Arc<Catalog>>,
+    listing: Arc<Listing>,
+    known: Arc<Vec<Tool>>,
+}
+
+impl Changes {
+    /// Changes from now on.
+    pub(crate) fn from_now(
+        mut catalogs: watch::Receiver<Arc<Catalog>>,
+        listing: Arc<Listing>,
+    ) -> Self {
+        let present = Arc::clone(&catalogs.borrow_and_update());
+        let known = listing.tools(&present);
+        Self {
+            catalogs,
+            listing,
+            known,
+        }
+    }
+
+    /// Waits until the list has become another; a change that does not show is no news. Once
+    /// nothing can change any more this waits for ever.
+    pub(crate) async fn next(&mut self) {
+        while self.catalogs.changed().await.is_ok() {
+            let present = Arc::clone(&self.catalogs.borrow_and_update());
+            let present = self.listing.tools(&present);
+            let shows = present != self.known;
+            self.known = present;
+            if shows {
+                return;
+            }
+        }
+        std::future::pending().await
+    }
 }

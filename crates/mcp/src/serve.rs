@@ -2,10 +2,12 @@
 
 use crate::connection::Connection;
 use crate::guard::Guard;
-use crate::handler::{Changes, Ending, Handler};
-use casemate_runtime::Catalog;
+use crate::handler::{Ending, Handler};
+use crate::listing::Changes;
+use casemate_runtime::{Catalog, ToolSpec};
 use rmcp::service::{QuitReason, ServerInitializeError};
 use rmcp::{Peer, RoleServer};
+use std::fmt;
 use std::pin::pin;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -26,13 +28,31 @@ A result that says \"Casemate refused: …\" means that the tool was not allowed
 a file or host it then calls missing may well exist. Calling again does not help: tell the person \
 what was refused and the id of the call, and let them decide.";
 
+/// Which tools of the catalogs are served. A tool that it refuses is neither listed nor callable: it
+/// is answered as one that does not exist. It is asked for each tool of each new catalog and at each
+/// call, so it should be quick, and must give one answer for one tool.
+pub type ToolFilter = Arc<dyn Fn(&ToolSpec) -> bool + Send + Sync>;
+
 /// How a server presents itself.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ServeOptions {
     /// Version in `serverInfo`.
     pub version: String,
     /// What the model is told of the server as a whole; `None` for nothing.
     pub instructions: Option<String>,
+    /// Which tools are served; `None` for all.
+    pub tools: Option<ToolFilter>,
+}
+
+impl fmt::Debug for ServeOptions {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("ServeOptions")
+            .field("version", &self.version)
+            .field("instructions", &self.instructions)
+            .field("tools", &self.tools.as_ref().map(|_| "filtered"))
+            .finish()
+    }
 }
 
 impl Default for ServeOptions {
@@ -40,6 +60,7 @@ impl Default for ServeOptions {
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             instructions: Some(INSTRUCTIONS.to_owned()),
+            tools: None,
         }
     }
 }
@@ -102,13 +123,9 @@ where
         ending.calls.clone().drop_guard(),
         quit.clone().drop_guard(),
     );
-    let handler = Handler::new(
-        catalogs.clone(),
-        &options.version,
-        options.instructions.as_deref(),
-        ending.clone(),
-    );
-    let _news = AbortOnDropHandle::new(tokio::spawn(tell_legacy(catalogs, handler.legacy_peer())));
+    let handler = Handler::new(catalogs, options, ending.clone());
+    let news = tell_legacy(handler.changes(), handler.legacy_peer());
+    let _news = AbortOnDropHandle::new(tokio::spawn(news));
     let connection = Connection::new(
         reader,
         writer,
@@ -165,11 +182,7 @@ where
 }
 
 /// Tells the client of an older handshake when the list changes; modern ones subscribe.
-async fn tell_legacy(
-    catalogs: watch::Receiver<Arc<Catalog>>,
-    peer: Arc<OnceLock<Peer<RoleServer>>>,
-) {
-    let mut changes = Changes::from_now(catalogs);
+async fn tell_legacy(mut changes: Changes, peer: Arc<OnceLock<Peer<RoleServer>>>) {
     loop {
         changes.next().await;
         if let Some(peer) = peer.get()

@@ -3,9 +3,9 @@
 use crate::fixture::Fixture;
 use serde_json::json;
 
-const WRITES: &str = "permissions:\n  storage:\n    allow:\n      - uri: \"fs:///srv/casemate-test/**\"\n        access: [\"write\"]\n";
+pub(crate) const WRITES: &str = "permissions:\n  storage:\n    allow:\n      - uri: \"fs:///srv/casemate-test/**\"\n        access: [\"write\"]\n";
 
-fn hints(answer: &serde_json::Value) -> serde_json::Value {
+pub(crate) fn hints(answer: &serde_json::Value) -> serde_json::Value {
     answer["result"]["tools"][0]["annotations"].clone()
 }
 

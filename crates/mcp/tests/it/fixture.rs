@@ -3,7 +3,7 @@
 use crate::client::Client;
 use crate::common::wasi_component;
 use casemate_artifact::{Home, Reference};
-use casemate_mcp::{ServeOptions, serve_on};
+use casemate_mcp::{ServeOptions, ToolFilter, serve_on};
 use casemate_policy::ComponentName;
 use casemate_runtime::audit::AuditUnavailable;
 use casemate_runtime::{AuditRecord, AuditSink, Runtime};
@@ -156,11 +156,17 @@ impl Fixture {
 
     /// A client of a new server.
     pub(crate) fn client(&self) -> Client {
+        self.client_of(None)
+    }
+
+    /// A client of a new server of what `tools` lets through.
+    pub(crate) fn client_of(&self, tools: Option<ToolFilter>) -> Client {
         let (ours, theirs) = tokio::io::duplex(256 * 1024);
         let (reader, writer) = tokio::io::split(ours);
         let stop = CancellationToken::new();
         let options = ServeOptions {
             version: "9.9.9".to_owned(),
+            tools,
             ..ServeOptions::default()
         };
         let serving = serve_on(

@@ -14,6 +14,7 @@ mod calls;
 mod changes;
 mod client;
 mod eras;
+mod filter;
 mod fixture;
 mod hostile;
 mod shutdown;
