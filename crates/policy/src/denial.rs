@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::environment::EnvironmentValue;
-use crate::error::Place;
+use crate::error::{Place, printable};
 use crate::mode::{ClockMode, RandomMode};
 use crate::name::RootName;
 use crate::reason::Reason;
@@ -89,6 +89,10 @@ pub enum Permitted<'g> {
     Storage,
     /// The rename.
     Link,
+    /// The request; each connection that it needs is asked about on its own.
+    Request,
+    /// The connection.
+    Connect,
     /// The variable, with this value.
     Environment(&'g EnvironmentValue),
     /// The clock, showing this much.
@@ -134,7 +138,9 @@ pub enum Remedy {
     Clocks,
     /// Another `random` in the policy.
     Random,
-    /// Nothing in this release; the text names what is missing, as in `outgoing requests`.
+    /// This method among the `methods` of the rule that the denial names.
+    Methods(String),
+    /// Nothing in this release; the text names what is missing, as in `raw sockets`.
     NotInThisRelease(&'static str),
 }
 
@@ -157,6 +163,7 @@ impl fmt::Display for Remedy {
                 formatter.write_str("write clocks: frozen (or coarse, or full) under permissions")
             }
             Self::Random => formatter.write_str("write random: secure under permissions"),
+            Self::Methods(method) => write!(formatter, "add {method} to the methods of that rule"),
             Self::NotInThisRelease(what) => {
                 write!(formatter, "not in this release: {what}")
             }
@@ -173,6 +180,18 @@ fn shell_word(argument: &str) -> String {
     } else {
         format!("'{}'", argument.replace('\'', r"'\''"))
     }
+}
+
+/// The longest subject in characters, for what a guest can make as long as it likes.
+const MAX_SUBJECT: usize = 512;
+
+/// Makes a subject of a guest's text: control characters escaped, and cut where it is too long.
+pub(crate) fn bounded(text: &str) -> String {
+    let head = match text.char_indices().nth(MAX_SUBJECT) {
+        None => return printable(text),
+        Some((end, _)) => text.get(..end).unwrap_or_default(),
+    };
+    format!("{}…", printable(head))
 }
 
 /// A refusal: a stable reason, and for a person why and what would change it. Displays as the explanation.

@@ -5,11 +5,13 @@
 //! a policy deny stands before allow, and what nothing allows is denied.
 
 mod decide;
+mod network;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
+use self::network::NetworkRules;
 use crate::denial::{Origin, RuleRef};
 use crate::environment::{EnvironmentRules, Variable};
 use crate::error::Warning;
@@ -18,7 +20,7 @@ use crate::language::Document;
 use crate::limits::{Limits, WrittenLimits};
 use crate::mode::{ClockMode, RandomMode};
 use crate::name::{RootName, Tenant};
-use crate::pattern::{Anchor, HostPattern, StorageUri};
+use crate::pattern::{Anchor, StorageUri};
 use crate::policy::Policy;
 use crate::quantity::{CpuShare, print_duration, print_share, print_size};
 use crate::storage::{Mount, MountPlace, Places, StorageRules, intersect, mounts};
@@ -74,8 +76,7 @@ struct Terms {
 struct Layer {
     places: Places,
     storage: StorageRules,
-    hosts: Vec<(HostPattern, RuleRef)>,
-    denied_hosts: Vec<(HostPattern, RuleRef)>,
+    network: NetworkRules,
     environment: EnvironmentRules,
     clocks: Setting<ClockMode>,
     random: Setting<RandomMode>,
@@ -111,25 +112,10 @@ pub struct Reach {
 impl Layer {
     fn of(policy: &Policy, origin: Origin, strict: bool, outer: &Places) -> Self {
         let document = policy.document();
-        let network = &document.permissions.network;
-        let hosts = |rules: &[crate::error::Located<crate::language::NetworkRule>], list: &str| {
-            let located = rules.iter().enumerate();
-            located
-                .filter_map(|(index, rule)| {
-                    let host = rule.value.host.as_ref()?.value.clone();
-                    let section = format!("permissions.network.{list}[{index}]");
-                    Some((
-                        host,
-                        RuleRef::new(origin, section, rule.place, rule.value.to_string()),
-                    ))
-                })
-                .collect()
-        };
         Self {
             places: Places::of(document),
             storage: StorageRules::of(document, origin, outer),
-            hosts: hosts(&network.allow, "allow"),
-            denied_hosts: hosts(&network.deny, "deny"),
+            network: NetworkRules::of(document, origin),
             environment: EnvironmentRules::of(document, origin),
             clocks: clocks_of(document, origin, strict),
             random: random_of(document, origin, strict),
@@ -219,8 +205,10 @@ impl Grant {
         let reach = Reach {
             storage_read: storage.iter().any(|(_, access)| access.read),
             storage_write: storage.iter().any(|(_, access)| access.write),
-            network: !own.hosts.is_empty()
-                && ceiling.as_ref().is_none_or(|layer| !layer.hosts.is_empty()),
+            network: !own.network.is_empty()
+                && ceiling
+                    .as_ref()
+                    .is_none_or(|layer| !layer.network.is_empty()),
             sockets: false,
             environment: !variables.is_empty(),
             secrets: false,

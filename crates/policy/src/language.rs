@@ -3,6 +3,7 @@
 //! Everything that a policy can say is here, also what this release does not enforce yet; that is refused afterwards, in
 //! one pass of its own (`enforced`), so that a later release only lifts lines there.
 
+mod breadth;
 mod conflict;
 mod decode;
 mod enforced;
@@ -19,6 +20,7 @@ use crate::mode::{ClockMode, RandomMode};
 use crate::pattern::StorageUri;
 use crate::quantity::{CpuShare, Rate};
 
+pub(crate) use breadth::allowable;
 pub(crate) use decode::environment_key;
 pub(crate) use fields::nearest;
 pub(crate) use network::{Header, HeaderPart, NetworkRule};
@@ -178,9 +180,11 @@ impl Document {
         Ok(document)
     }
 
-    /// Refuses what this release does not enforce, and warns of what it denies.
+    /// Refuses what this release does not enforce and what nothing may allow, and warns of what means more or less than it
+    /// seems to.
     pub(crate) fn enforceable(&self) -> Result<Vec<Warning>, PolicyError> {
-        enforced::check(&self.permissions)
+        enforced::check(&self.permissions)?;
+        breadth::check(&self.permissions)
     }
 
     /// Writes the policy so that reading it again gives the same.

@@ -36,12 +36,14 @@
 
 #![forbid(unsafe_code)]
 
+mod address;
 mod denial;
 mod document;
 mod edit;
 mod environment;
 mod error;
 mod grant;
+mod http;
 mod identity;
 mod language;
 mod limits;
@@ -60,6 +62,7 @@ pub use edit::{EditError, Edited, Permission, PolicyEdit, edit};
 pub use environment::EnvironmentValue;
 pub use error::{PolicyError, PolicyErrorKind, Warning};
 pub use grant::{Admission, Grant, Reach};
+pub use http::{HttpHost, HttpScheme, HttpTarget};
 pub use identity::{ArtifactIdentity, Digest, DigestError};
 pub use limits::{Limits, WrittenLimits};
 pub use mode::{ClockMode, RandomMode};

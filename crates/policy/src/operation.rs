@@ -28,7 +28,7 @@ pub enum Operation<'a> {
     HttpRequest {
         /// `http` or `https`.
         scheme: &'a str,
-        /// A name, or an address without brackets.
+        /// A name, or an address without brackets; see [`crate::HttpTarget::operation`].
         host: &'a str,
         /// The port, also where it is the scheme's own.
         port: u16,
@@ -36,6 +36,15 @@ pub enum Operation<'a> {
         method: &'a str,
         /// The path without the query.
         path: &'a str,
+    },
+    /// A connection that a permitted request needs, to one of the addresses that its host leads to.
+    Connect {
+        /// The host of the request: a name, or an address without brackets.
+        host: &'a str,
+        /// The address itself, or one that the name was resolved to, and the port.
+        address: SocketAddr,
+        /// Whether this process listens there.
+        own: bool,
     },
     /// A DNS lookup.
     Lookup {
@@ -137,6 +146,14 @@ impl StorageAccess {
     }
 }
 
+fn write_network(formatter: &mut fmt::Formatter<'_>, host: &str, port: u16) -> fmt::Result {
+    if host.contains(':') && !host.starts_with('[') {
+        write!(formatter, "network [{host}]:{port}")
+    } else {
+        write!(formatter, "network {host}:{port}")
+    }
+}
+
 impl fmt::Display for Operation<'_> {
     /// Writes the subject of a denial: `storage read /workspace/x`, `network api.github.com:443`.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -152,13 +169,9 @@ impl fmt::Display for Operation<'_> {
                 };
                 write!(formatter, "storage {word} {from} -> {to}")
             }
-            Self::HttpRequest { host, port, .. } => {
-                if host.contains(':') && !host.starts_with('[') {
-                    write!(formatter, "network [{host}]:{port}")
-                } else {
-                    write!(formatter, "network {host}:{port}")
-                }
-            }
+            Self::HttpRequest { host, port, .. } => write_network(formatter, host, *port),
+            // The address is not part of it: what a name leads to is nothing for a model.
+            Self::Connect { host, address, .. } => write_network(formatter, host, address.port()),
             Self::Lookup { name } => write!(formatter, "dns {name}"),
             Self::Socket { action, address } => {
                 let word = match action {

@@ -157,17 +157,7 @@ fn widens_network(before: &Policy, after: &Policy) -> bool {
         &before.document.permissions.network,
         &after.document.permissions.network,
     );
-    let hosts =
-        |rule: &crate::language::NetworkRule| rule.host.as_ref().map(|host| host.value.clone());
-    let allowed = |rule: &crate::language::NetworkRule| {
-        let host = hosts(rule);
-        old.allow
-            .iter()
-            .any(|own| match (hosts(&own.value), &host) {
-                (Some(own), Some(host)) => own.covers(host),
-                (None, _) | (_, None) => own.value == *rule,
-            })
-    };
+    let allowed = |rule| old.allow.iter().any(|own| own.value.covers(rule));
     new.allow.iter().any(|rule| !allowed(&rule.value))
         || old.deny.iter().any(|rule| !new.deny.contains(rule))
 }

@@ -5,7 +5,7 @@ use super::{EditError, Permission};
 use crate::error::{Located, Place};
 use crate::language::{
     Access, EnvironmentRule, EnvironmentSource, LimitRules, NetworkRule, Permissions, StorageRule,
-    environment_key, nearest, quoted, storage_lines,
+    allowable, environment_key, nearest, quoted, storage_lines,
 };
 use crate::pattern::{HostPattern, PathPattern, StorageUri};
 use crate::quantity;
@@ -52,6 +52,7 @@ pub(super) fn grant(draft: &mut Draft, permission: &Permission) -> Result<String
         ),
         Permission::Network(host) => {
             let host = host_pattern(host)?;
+            allowable(&host)?;
             let lines = host_lines(&host);
             let network = &draft.document.permissions.network;
             if let Some(rule) = network.deny.iter().find(|rule| names(&rule.value, &host)) {

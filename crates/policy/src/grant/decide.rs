@@ -1,20 +1,19 @@
 //! `Grant::decide`, and the sentences that go with its answers.
 
 use super::{Grant, Layer, Setting, uri_for};
-use crate::denial::{Denial, Explanation, Permit, Permitted, Remedy, RuleRef};
+use crate::denial::{Denial, Explanation, Permit, Permitted, Remedy, RuleRef, bounded};
 use crate::error::printable;
+use crate::http::Request;
 use crate::mode::{ClockMode, RandomMode};
 use crate::name::RootName;
 use crate::operation::{LinkKind, Operation, StorageAccess};
 use crate::path::VirtualPath;
-use crate::pattern::{Anchor, HostPattern};
+use crate::pattern::Anchor;
 use crate::reason::Reason;
 
-const REQUESTS: &str = "outgoing requests";
 const LOOKUPS: &str = "name lookups";
 const SOCKETS: &str = "raw sockets";
 const LINKS: &str = "hard and symbolic links";
-const PORTS: &str = "requests other than https on port 443";
 
 impl Grant {
     /// Decides a request: the one decision point, pure and total.
@@ -34,8 +33,15 @@ impl Grant {
                 LinkKind::Rename => self.decide_rename(operation, from, to),
             },
             Operation::HttpRequest {
-                scheme, host, port, ..
-            } => Err(self.deny_request(operation, scheme, host, port)),
+                scheme,
+                host,
+                port,
+                method,
+                path: _,
+            } => self.decide_request(operation, Request::of(scheme, host, port, method)),
+            Operation::Connect { host, address, own } => {
+                self.decide_connection(operation, host, address, own)
+            }
             Operation::Lookup { .. } => Err(deny(
                 operation,
                 Reason::Dns,
@@ -86,9 +92,11 @@ impl Grant {
                 subject: subject(operation),
                 reason: None,
                 sentence: match permit.granted() {
-                    Permitted::Storage | Permitted::Link | Permitted::Environment(_) => {
-                        "a rule allows it".to_owned()
-                    }
+                    Permitted::Storage
+                    | Permitted::Link
+                    | Permitted::Request
+                    | Permitted::Connect
+                    | Permitted::Environment(_) => "a rule allows it".to_owned(),
                     Permitted::Clock(mode) => format!("clocks are {mode}"),
                     Permitted::Random(mode) => format!("random numbers are {mode}"),
                 },
@@ -214,57 +222,6 @@ impl Grant {
         Some(root.map_or(Anchor::Absolute, Anchor::Named))
     }
 
-    fn deny_request(
-        &self,
-        operation: &Operation<'_>,
-        scheme: &str,
-        host: &str,
-        port: u16,
-    ) -> Denial {
-        fn find<'r>(rules: &'r [(HostPattern, RuleRef)], host: &str) -> Option<&'r RuleRef> {
-            rules
-                .iter()
-                .find(|(pattern, _)| pattern.matches(host))
-                .map(|(_, rule)| rule)
-        }
-        let reason = Reason::NetworkHost;
-        let policy = &self.0.policy;
-        if let Some(rule) = find(&policy.denied_hosts, host) {
-            return deny(operation, reason, "a rule denies this host").rule_is(Some(rule));
-        }
-        let Some(rule) = find(&policy.hosts, host) else {
-            let remedy = match HostPattern::parse(host) {
-                Ok(pattern) if scheme.eq_ignore_ascii_case("https") && port == 443 => {
-                    Some(Remedy::Grant(vec![
-                        "network".to_owned(),
-                        pattern.to_string(),
-                    ]))
-                }
-                Ok(_) => Some(Remedy::NotInThisRelease(PORTS)),
-                Err(_) => None,
-            };
-            return deny(operation, reason, "no rule allows this host").remedy_is(remedy);
-        };
-        if let Some(ceiling) = &self.0.ceiling
-            && (find(&ceiling.denied_hosts, host).is_some() || find(&ceiling.hosts, host).is_none())
-        {
-            return deny(
-                operation,
-                reason,
-                "a rule allows it, but the ceiling does not allow this host",
-            )
-            .rule_is(Some(rule))
-            .remedy_is(Some(Remedy::Ceiling));
-        }
-        deny(
-            operation,
-            reason,
-            "a rule allows this host, but outgoing requests are not part of this release",
-        )
-        .rule_is(Some(rule))
-        .remedy_is(Some(Remedy::NotInThisRelease(REQUESTS)))
-    }
-
     fn decide_environment(
         &self,
         operation: &Operation<'_>,
@@ -332,26 +289,22 @@ fn permit<'g, T>(permitted: Permitted<'g>, setting: &'g Setting<T>) -> Result<Pe
     Ok(Permit::new(permitted, Some(&setting.rule)))
 }
 
-fn deny(operation: &Operation<'_>, reason: Reason, sentence: &str) -> Denial {
+pub(super) fn deny(operation: &Operation<'_>, reason: Reason, sentence: &str) -> Denial {
     Denial::new(reason, subject(operation), sentence.to_owned())
 }
 
-/// The longest subject in characters, for what a guest can make as long as it likes. Paths are bounded by themselves.
-const MAX_SUBJECT: usize = 512;
-
 fn subject(operation: &Operation<'_>) -> String {
-    let text = printable(&operation.to_string());
+    let text = operation.to_string();
     match operation {
-        Operation::Storage { .. } | Operation::StorageLink { .. } => text,
+        // Paths are bounded by themselves.
+        Operation::Storage { .. } | Operation::StorageLink { .. } => printable(&text),
         Operation::HttpRequest { .. }
+        | Operation::Connect { .. }
         | Operation::Lookup { .. }
         | Operation::Socket { .. }
         | Operation::Environment { .. }
         | Operation::Clock { .. }
-        | Operation::Random { .. } => match text.char_indices().nth(MAX_SUBJECT) {
-            None => text,
-            Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-        },
+        | Operation::Random { .. } => bounded(&text),
     }
 }
 

@@ -2,12 +2,11 @@
 //!
 //! A later release that enforces a kind removes its lines here and nothing else.
 
-use super::{EnvironmentSource, NetworkRule, Permissions};
-use crate::error::{Located, Place, PolicyError, PolicyErrorKind, Warning};
+use super::{EnvironmentSource, Permissions};
+use crate::error::{Located, Place, PolicyError, PolicyErrorKind};
 use crate::pattern::PathPattern;
 
-/// Returns the warnings for what loads and only denies.
-pub(super) fn check(permissions: &Permissions) -> Result<Vec<Warning>, PolicyError> {
+pub(super) fn check(permissions: &Permissions) -> Result<(), PolicyError> {
     let mut refused: Vec<(Place, &str)> = Vec::new();
     storage(permissions, &mut refused);
     network(permissions, &mut refused);
@@ -31,7 +30,7 @@ pub(super) fn check(permissions: &Permissions) -> Result<Vec<Warning>, PolicyErr
         )
         .hint("remove it, or wait for the release that enforces it"));
     }
-    Ok(permissions.network.allow.iter().map(warning).collect())
+    Ok(())
 }
 
 fn storage(permissions: &Permissions, refused: &mut Vec<(Place, &str)>) {
@@ -62,18 +61,6 @@ fn network(permissions: &Permissions, refused: &mut Vec<(Place, &str)>) {
                 "the tcp of a network entry",
             ),
             (
-                rule.schemes.as_ref().map(|key| key.place),
-                "the schemes of a network entry",
-            ),
-            (
-                rule.ports.as_ref().map(|key| key.place),
-                "the ports of a network entry",
-            ),
-            (
-                rule.methods.as_ref().map(|key| key.place),
-                "the methods of a network entry",
-            ),
-            (
                 rule.paths.as_ref().map(|key| key.place),
                 "the paths of a network entry",
             ),
@@ -86,16 +73,5 @@ fn network(permissions: &Permissions, refused: &mut Vec<(Place, &str)>) {
             keys.into_iter()
                 .filter_map(|(place, what)| Some((place?, what))),
         );
-    }
-}
-
-fn warning(rule: &Located<NetworkRule>) -> Warning {
-    Warning {
-        line: rule.place.line,
-        column: rule.place.column,
-        message: format!(
-            "network {}: every request is denied, since outgoing requests are not part of this release",
-            rule.value
-        ),
     }
 }

@@ -8,6 +8,7 @@ use super::decode::secret_name;
 use super::fields::{Fields, parsed, unknown_word};
 use crate::document::Node;
 use crate::error::{Located, PolicyError, Refusal};
+use crate::http::{HttpScheme, is_method, is_never_sent, parse_port};
 use crate::pattern::HostPattern;
 
 /// The longest path pattern or header value in bytes.
@@ -19,26 +20,11 @@ pub(crate) struct NetworkRule {
     pub(crate) host: Option<Located<HostPattern>>,
     pub(crate) cidr: Option<Located<IpNet>>,
     pub(crate) tcp: Option<Located<TcpTarget>>,
-    pub(crate) schemes: Option<Located<Vec<Scheme>>>,
+    pub(crate) schemes: Option<Located<Vec<HttpScheme>>>,
     pub(crate) ports: Option<Located<Vec<u16>>>,
     pub(crate) methods: Option<Located<Vec<String>>>,
     pub(crate) paths: Option<Located<Vec<String>>>,
     pub(crate) headers: Option<Located<Vec<Header>>>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Scheme {
-    Http,
-    Https,
-}
-
-impl Scheme {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Http => "http",
-            Self::Https => "https",
-        }
-    }
 }
 
 /// A raw connection's target: one name or address, and a port.
@@ -72,10 +58,93 @@ pub(crate) enum HeaderPart {
     Secret(String),
 }
 
+impl NetworkRule {
+    /// Tells whether it allows requests of this scheme: https alone where nothing is said.
+    pub(crate) fn allows_scheme(&self, scheme: HttpScheme) -> bool {
+        match &self.schemes {
+            Some(schemes) => schemes.value.contains(&scheme),
+            None => scheme == HttpScheme::Https,
+        }
+    }
+
+    /// Tells whether it allows this port to requests of this scheme: the scheme's own where nothing is said.
+    pub(crate) fn allows_port(&self, scheme: HttpScheme, port: u16) -> bool {
+        match &self.ports {
+            Some(ports) => ports.value.contains(&port),
+            None => port == scheme.default_port(),
+        }
+    }
+
+    /// Tells whether it allows this method: any where nothing is said.
+    pub(crate) fn allows_method(&self, method: &str) -> bool {
+        match &self.methods {
+            Some(methods) => methods.value.iter().any(|own| own == method),
+            None => true,
+        }
+    }
+
+    /// Returns the schemes that it allows, each with the ports to which it allows them.
+    pub(crate) fn ways(&self) -> impl Iterator<Item = (HttpScheme, u16)> {
+        [HttpScheme::Https, HttpScheme::Http]
+            .into_iter()
+            .filter(|scheme| self.allows_scheme(*scheme))
+            .flat_map(|scheme| {
+                let ports = match &self.ports {
+                    Some(ports) => ports.value.clone(),
+                    None => vec![scheme.default_port()],
+                };
+                ports.into_iter().map(move |port| (scheme, port))
+            })
+    }
+
+    /// Tells whether this entry of an allow list allows all that `other` does there, as far as entries with a host go.
+    pub(crate) fn covers(&self, other: &Self) -> bool {
+        let hosts = match (&self.host, &other.host) {
+            (Some(own), Some(other)) => own.value.covers(&other.value),
+            (None, _) | (_, None) => return self == other,
+        };
+        let methods = match (&self.methods, &other.methods) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(_), Some(others)) => others.value.iter().all(|method| self.allows_method(method)),
+        };
+        let ways = || {
+            other
+                .ways()
+                .all(|(scheme, port)| self.allows_scheme(scheme) && self.allows_port(scheme, port))
+        };
+        hosts && methods && ways()
+    }
+
+    /// Writes the keys that a decision looks at beside the host: ` [schemes: http; ports: 80, 8080]`.
+    fn write_keys(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fn words<T: fmt::Display>(key: &Option<Located<Vec<T>>>) -> Option<String> {
+            let words: Vec<String> = key.as_ref()?.value.iter().map(T::to_string).collect();
+            Some(words.join(", "))
+        }
+        let keys = [
+            ("schemes", words(&self.schemes)),
+            ("ports", words(&self.ports)),
+            ("methods", words(&self.methods)),
+        ];
+        let given: Vec<String> = keys
+            .into_iter()
+            .filter_map(|(key, words)| Some(format!("{key}: {}", words?)))
+            .collect();
+        if given.is_empty() {
+            return Ok(());
+        }
+        write!(formatter, " [{}]", given.join("; "))
+    }
+}
+
 impl fmt::Display for NetworkRule {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.host, &self.tcp, &self.cidr) {
-            (Some(host), _, _) => write!(formatter, "{}", host.value),
+            (Some(host), _, _) => {
+                write!(formatter, "{}", host.value)?;
+                self.write_keys(formatter)
+            }
             (None, Some(tcp), _) => write!(formatter, "tcp {}", tcp.value),
             (None, None, Some(cidr)) => write!(formatter, "{}", cidr.value),
             (None, None, None) => formatter.write_str("nothing"),
@@ -154,36 +223,23 @@ fn tcp(text: &str) -> Result<TcpTarget, Refusal> {
 }
 
 fn port(text: &str) -> Result<u16, Refusal> {
-    let plain = text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
-    match text.parse() {
-        Ok(port) if plain => Ok(port),
-        _ => Err(Refusal::new(format!(
-            "{text:?} is not a port from 1 to 65535"
-        ))),
-    }
+    parse_port(text).ok_or_else(|| Refusal::new(format!("{text:?} is not a port from 1 to 65535")))
 }
 
-fn scheme(text: &str) -> Result<Scheme, Refusal> {
-    match text {
-        "http" => Ok(Scheme::Http),
-        "https" => Ok(Scheme::Https),
-        _ => Err(unknown_word(text, &["https", "http"])),
-    }
+fn scheme(text: &str) -> Result<HttpScheme, Refusal> {
+    HttpScheme::parse(text).ok_or_else(|| unknown_word(text, &["https", "http"]))
 }
 
 fn method(text: &str) -> Result<String, Refusal> {
-    let token = !text.is_empty()
-        && text.len() <= 32
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_uppercase() || byte == b'-');
-    match text {
-        "CONNECT" | "TRACE" => Err(Refusal::new(format!(
+    if is_never_sent(text) {
+        Err(Refusal::new(format!(
             "{text} is never sent for a component"
-        ))),
-        _ if token => Ok(text.to_owned()),
-        _ => Err(Refusal::new(format!("{text:?} is not a method"))
-            .hint("write it in capitals, as in GET")),
+        )))
+    } else if is_method(text) {
+        Ok(text.to_owned())
+    } else {
+        Err(Refusal::new(format!("{text:?} is not a method"))
+            .hint("write it in capitals, as in GET"))
     }
 }
 

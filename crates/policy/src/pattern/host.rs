@@ -3,12 +3,8 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use url::Host;
-
 use crate::error::Refusal;
-
-/// The longest host name in bytes, as in DNS.
-const MAX_HOST: usize = 253;
+use crate::http::{HttpHost, NameFault, canonical_name};
 
 /// The hosts that a network rule is about: names lower-case, in their ASCII form, without a final dot.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,7 +31,13 @@ impl HostPattern {
             );
         }
         if let Some(address) = address(text) {
-            return Ok(Self::Address(address));
+            return match address.to_canonical() {
+                plain if plain == address => Ok(Self::Address(address)),
+                plain => Err(Refusal::new(format!(
+                    "{text:?} is an IPv4 address within an IPv6 one, which no request can name"
+                ))
+                .hint(format!("write {plain}"))),
+            };
         }
         if let Some((host, port)) = text.rsplit_once(':')
             && !host.contains(':')
@@ -61,20 +63,27 @@ impl HostPattern {
         name(text, text).map(Self::Name)
     }
 
-    /// Tells whether a requested host is one of these; any spelling of it counts.
-    pub(crate) fn matches(&self, host: &str) -> bool {
-        if let Some(requested) = address(host) {
-            return matches!(self, Self::Address(own) if own.to_canonical() == requested.to_canonical());
+    /// Tells whether a requested host is one of these.
+    pub(crate) fn matches(&self, host: &HttpHost) -> bool {
+        match host {
+            HttpHost::Name(name) => self.matches_name(name),
+            HttpHost::Address(address) => self.is_address(*address),
         }
-        let Ok(requested) = name(host, host) else {
-            return false;
-        };
+    }
+
+    /// Tells whether it is this address, and not a name that may lead to it.
+    pub(crate) fn is_address(&self, address: IpAddr) -> bool {
+        matches!(self, Self::Address(own) if *own == address)
+    }
+
+    /// Tells whether a name in canonical form is one of these.
+    fn matches_name(&self, name: &str) -> bool {
         match self {
-            Self::Name(own) => *own == requested,
+            Self::Name(own) => own == name,
             Self::OneLabel(own) => {
-                labels_before(&requested, own).is_some_and(|labels| !labels.contains('.'))
+                labels_before(name, own).is_some_and(|labels| !labels.contains('.'))
             }
-            Self::AnyDepth(own) => labels_before(&requested, own).is_some(),
+            Self::AnyDepth(own) => labels_before(name, own).is_some(),
             Self::Address(_) => false,
         }
     }
@@ -82,14 +91,12 @@ impl HostPattern {
     /// Tells whether every host that `other` matches is matched by this as well.
     pub(crate) fn covers(&self, other: &Self) -> bool {
         match (self, other) {
-            (_, Self::Name(name)) => self.matches(name),
+            (_, Self::Name(name)) => self.matches_name(name),
             (Self::AnyDepth(own), Self::OneLabel(name) | Self::AnyDepth(name)) => {
                 own == name || labels_before(name, own).is_some()
             }
             (Self::OneLabel(own), Self::OneLabel(name)) => own == name,
-            (Self::Address(own), Self::Address(other)) => {
-                own.to_canonical() == other.to_canonical()
-            }
+            (Self::Address(own), Self::Address(other)) => own == other,
             (Self::OneLabel(_), Self::AnyDepth(_))
             | (Self::Name(_) | Self::Address(_), Self::OneLabel(_) | Self::AnyDepth(_))
             | (Self::Name(_) | Self::OneLabel(_) | Self::AnyDepth(_), Self::Address(_)) => false,
@@ -116,37 +123,18 @@ fn address(text: &str) -> Option<IpAddr> {
 
 /// Brings a name to the form in which names are compared.
 fn name(text: &str, name: &str) -> Result<String, Refusal> {
-    let refuse = |what: &str| Err(Refusal::new(format!("{text:?} is not a host: {what}")));
     if name.contains('*') {
         return Err(Refusal::new(format!("{text:?} has '*' inside a name"))
             .hint("a '*.' or '**.' stands only at the start, for whole labels"));
     }
-    if name.chars().any(|character| {
-        character.is_whitespace() || character.is_control() || "/\\@?#%[]:".contains(character)
-    }) {
-        return refuse("it holds a character that no host name has");
-    }
-    let canonical = match Host::parse(name) {
-        Ok(Host::Domain(domain)) => domain,
-        Ok(Host::Ipv4(address)) => {
-            return Err(
-                Refusal::new(format!("{text:?} is an unusual spelling of an address"))
-                    .hint(format!("write {address}")),
-            );
+    canonical_name(name).map_err(|fault| match fault {
+        NameFault::Address(address) => {
+            Refusal::new(format!("{text:?} is an unusual spelling of an address"))
+                .hint(format!("write {address}"))
         }
-        Ok(Host::Ipv6(_)) | Err(_) => return refuse("it is neither a name nor an address"),
-    };
-    let canonical = canonical.strip_suffix('.').unwrap_or(&canonical);
-    if canonical.is_empty() || canonical.len() > MAX_HOST {
-        return refuse("it is empty or longer than 253 characters");
-    }
-    if canonical
-        .split('.')
-        .any(|label| label.is_empty() || label.len() > 63)
-    {
-        return refuse("a label is empty or longer than 63 characters");
-    }
-    Ok(canonical.to_owned())
+        NameFault::Percent => Refusal::new(format!("{text:?} is not a host: it holds a '%'")),
+        NameFault::Malformed(what) => Refusal::new(format!("{text:?} is not a host: {what}")),
+    })
 }
 
 impl fmt::Display for HostPattern {

@@ -33,53 +33,6 @@ fn request(host: &str) -> Operation<'_> {
 }
 
 #[test]
-fn requests_are_denied_and_say_why() {
-    let rules = with(
-        "  network:\n    allow:\n      - host: api.example.com\n      - host: \"*.x.org\"\n    deny:\n      - host: bad.x.org\n",
-    );
-    let grant = admit(&rules, None, &[]);
-    let remedy = |operation: &Operation<'_>| {
-        let denial = grant.decide(operation).unwrap_err();
-        assert_eq!(denial.reason().as_str(), "denied.network.host");
-        (
-            denial.remedy().cloned(),
-            denial.rule().map(|rule| rule.line),
-        )
-    };
-    for host in ["api.example.com", "API.example.com.", "a.x.org"] {
-        assert!(
-            matches!(
-                remedy(&request(host)),
-                (Some(Remedy::NotInThisRelease(_)), Some(5 | 6))
-            ),
-            "{host}"
-        );
-    }
-    assert_eq!(remedy(&request("bad.x.org")), (None, Some(8)));
-    let grant_it = |host: &str| Some(Remedy::Grant(vec!["network".to_owned(), host.to_owned()]));
-    assert_eq!(
-        remedy(&request("Other.example.")),
-        (grant_it("other.example"), None)
-    );
-    assert_eq!(remedy(&request("192.0.2.1")), (grant_it("192.0.2.1"), None));
-    assert_eq!(remedy(&request("not a host")), (None, None));
-    let other_port = Operation::HttpRequest {
-        scheme: "http",
-        host: "other.example",
-        port: 80,
-        method: "GET",
-        path: "/",
-    };
-    assert!(matches!(
-        remedy(&other_port),
-        (Some(Remedy::NotInThisRelease(_)), None)
-    ));
-    assert!(grant.reach().network);
-    let denial = grant.decide(&request("api.github.com")).unwrap_err();
-    assert_eq!(denial.subject(), "network api.github.com:443");
-}
-
-#[test]
 fn lookups_and_sockets_are_denied() {
     let grant = admit(
         &with("  network:\n    allow:\n      - host: a.example\n"),
@@ -432,10 +385,9 @@ fn explanations_read_well() {
       to change it: casemate grant NAME write fs://config/x
     denied: storage rename /workspace/a.txt -> /config/app.yaml (denied.storage.link)
       why: moving needs one rule that allows writing at both names, and reading at both, so that what can be read and written stays the same
-    denied: network api.openai.com:443 (denied.network.host)
-      why: a rule allows this host, but outgoing requests are not part of this release
+    allowed: network api.openai.com:443
+      why: a rule allows it
       rule: api.openai.com (policy, line 12: permissions.network.allow[0])
-      to change it: not in this release: outgoing requests
     denied: network api.github.com:443 (denied.network.host)
       why: no rule allows this host
       to change it: casemate grant NAME network api.github.com
@@ -513,7 +465,35 @@ fn widening_is_noticed() {
             "  network: { allow: [{ host: \"*.a.example\" }] }\n",
             "  network: { allow: [{ host: \"**.a.example\" }] }\n",
         ),
+        (
+            "  network: { allow: [{ host: a.example }] }\n",
+            "  network: { allow: [{ host: a.example, schemes: [http] }] }\n",
+        ),
+        (
+            "  network: { allow: [{ host: a.example }] }\n",
+            "  network: { allow: [{ host: a.example, schemes: [https, http] }] }\n",
+        ),
+        (
+            "  network: { allow: [{ host: a.example }] }\n",
+            "  network: { allow: [{ host: a.example, ports: [443, 8443] }] }\n",
+        ),
+        (
+            "  network: { allow: [{ host: a.example, ports: [80] }] }\n",
+            "  network: { allow: [{ host: a.example }] }\n",
+        ),
+        (
+            "  network: { allow: [{ host: a.example, methods: [GET] }] }\n",
+            "  network: { allow: [{ host: a.example }] }\n",
+        ),
+        (
+            "  network: { allow: [{ host: a.example, methods: [GET] }] }\n",
+            "  network: { allow: [{ host: a.example, methods: [GET, PUT] }] }\n",
+        ),
         ("  network: { deny: [{ host: a.example }] }\n", ""),
+        (
+            "  network: { deny: [{ host: a.example }] }\n",
+            "  network: { deny: [{ host: a.example, ports: [80] }] }\n",
+        ),
         (
             "  storage: { allow: [{ uri: \"fs://w/a\", access: [read] }] }\n",
             "  storage: { allow: [{ uri: \"fs://w/a\", access: [read, write] }] }\n",
@@ -542,6 +522,10 @@ fn widening_is_noticed() {
         (
             "  network: { allow: [{ host: \"**.a.example\" }] }\n",
             "  network: { allow: [{ host: \"x.a.example\" }], deny: [{ host: y }] }\n",
+        ),
+        (
+            "  network: { allow: [{ host: a.example, ports: [443, 80], methods: [GET, PUT] }] }\n",
+            "  network: { allow: [{ host: a.example, methods: [PUT] }, { host: a.example, schemes: [https], ports: [80], methods: [GET] }] }\n",
         ),
         (
             "  storage: { allow: [{ uri: \"fs://w/**\", access: [read, write] }] }\n",

@@ -22,11 +22,7 @@ fn with(lines: &str) -> String {
 fn the_seed_example_loads_verbatim() {
     let seed = policy(SEED);
     assert_eq!(seed.description(), Some("An example policy"));
-    let [warning] = seed.warnings() else {
-        panic!("{:?}", seed.warnings())
-    };
-    assert_eq!((warning.line, warning.column), (12, 9));
-    assert!(warning.message.contains("api.openai.com") && warning.message.contains("denied"));
+    assert_eq!(seed.warnings(), []);
 
     let grant = admit(&seed, None, &["workspace", "config"]);
     let ask = |path: &str, access| {
@@ -57,10 +53,8 @@ fn the_seed_example_loads_verbatim() {
         method: "GET",
         path: "/",
     };
-    let denial = grant.decide(&request).unwrap_err();
-    assert_eq!(denial.reason(), Reason::NetworkHost);
-    assert!(denial.explanation().contains("not part of this release"));
-    assert_eq!(denial.rule().unwrap().line, 12);
+    let permit = grant.decide(&request).unwrap();
+    assert_eq!(permit.rule().unwrap().line, 12);
 }
 
 #[test]
@@ -400,7 +394,7 @@ permissions:
       cpu: \"500m\"
 ";
     let loaded = policy(text);
-    assert_eq!(loaded.warnings().len(), 2);
+    assert_eq!(loaded.warnings(), []);
     let limits = loaded.limits();
     assert_eq!(limits.memory, Some(512 << 20));
     assert_eq!(limits.cpu_millicores, Some(500));
@@ -436,7 +430,7 @@ fn wassette_4_what_would_do_nothing_is_refused() {
         ("{ host: \"a.example:8080\" }", "holds a port"),
         ("{ host: \"https://a.example\" }", "is a URL"),
         ("{ cidr: \"10.0.0.0/8\" }", "not enforced yet"),
-        ("{ host: a.example, ports: [8080] }", "not enforced yet"),
+        ("{ host: a.example, paths: [/v1] }", "not enforced yet"),
         ("{ host: \"*\" }", "every host"),
     ] {
         let error = refused(&with(&format!("  network:\n    allow:\n      - {entry}\n")));

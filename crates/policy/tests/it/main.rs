@@ -4,6 +4,7 @@
 
 mod decisions;
 mod documents;
+mod network;
 mod properties;
 mod storage;
 

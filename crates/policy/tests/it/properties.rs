@@ -28,7 +28,7 @@ const KEYS: [&str; 4] = ["A", "B", "C", "LONG_KEY"];
 const HOSTS: [&str; 6] = [
     "a.example",
     "*.a.example",
-    "**.example",
+    "**.b.example",
     "x.a.example",
     "192.0.2.1",
     "2001:db8::1",

@@ -213,7 +213,7 @@ fn a_root_that_is_not_bound_is_denied_with_that_reason() {
         })
         .unwrap_err();
     assert!(matches!(denial.remedy(), Some(Remedy::Grant(_))));
-    let [unbound, _] = grant.warnings() else {
+    let [unbound] = grant.warnings() else {
         panic!("{:?}", grant.warnings())
     };
     assert_eq!(unbound.line, 6);

@@ -1,0 +1,130 @@
+//! Hosts that no rule may allow, and those that are broader than they look.
+
+use super::Permissions;
+use crate::address::{metadata_name, special_use};
+use crate::error::{Located, Place, PolicyError, Refusal, Warning};
+use crate::pattern::HostPattern;
+
+/// Second labels under which registries of countries give names to anyone, as in `co.uk`.
+const REGISTRIES: [&str; 20] = [
+    "ac", "asso", "co", "com", "edu", "gen", "go", "gob", "gouv", "gov", "id", "ind", "ltd", "me",
+    "mil", "ne", "net", "nom", "or", "org",
+];
+
+/// Domains of providers under which anyone can have a name. Neither list is complete; a pattern that is on one is
+/// surely broader than it looks.
+const SHARED: [&str; 32] = [
+    "amazonaws.com",
+    "appspot.com",
+    "azurewebsites.net",
+    "blob.core.windows.net",
+    "blogspot.com",
+    "cloudapp.net",
+    "cloudfront.net",
+    "cloudfunctions.net",
+    "core.windows.net",
+    "deno.dev",
+    "duckdns.org",
+    "elasticbeanstalk.com",
+    "firebaseapp.com",
+    "fly.dev",
+    "github.io",
+    "gitlab.io",
+    "herokuapp.com",
+    "netlify.app",
+    "ngrok.app",
+    "ngrok.io",
+    "nip.io",
+    "onrender.com",
+    "pages.dev",
+    "r2.dev",
+    "run.app",
+    "s3.amazonaws.com",
+    "sslip.io",
+    "supabase.co",
+    "trycloudflare.com",
+    "vercel.app",
+    "web.app",
+    "workers.dev",
+];
+
+/// Refuses what no rule may allow, the first in the file, and warns of what does not do what one might expect.
+pub(super) fn check(permissions: &Permissions) -> Result<Vec<Warning>, PolicyError> {
+    let hosts = || {
+        let rules = permissions.network.allow.iter();
+        rules.filter_map(|rule| rule.value.host.as_ref())
+    };
+    if let Some((place, refusal)) = hosts()
+        .filter_map(|host| Some((host.place, allowable(&host.value).err()?)))
+        .min_by_key(|(place, _)| *place)
+    {
+        return Err(refusal.at(place));
+    }
+    Ok(hosts()
+        .filter_map(|Located { value, place }| Some(warning(*place, doubt(value)?)))
+        .collect())
+}
+
+fn warning(place: Place, message: String) -> Warning {
+    Warning {
+        line: place.line,
+        column: place.column,
+        message,
+    }
+}
+
+/// Refuses a host that no rule may allow.
+pub(crate) fn allowable(host: &HostPattern) -> Result<(), Refusal> {
+    let never = match host {
+        HostPattern::Name(name) => metadata_name(name),
+        HostPattern::Address(address) => special_use(*address).filter(|special| special.never),
+        HostPattern::OneLabel(base) | HostPattern::AnyDepth(base) => {
+            if base.contains('.') {
+                return Ok(());
+            }
+            return Err(Refusal::new(format!(
+                "\"{host}\" would be every host below the top-level domain {base:?}"
+            ))
+            .hint("name the hosts that the tool needs"));
+        }
+    };
+    match never {
+        None => Ok(()),
+        Some(special) => Err(Refusal::new(format!(
+            "\"{host}\" is {}, and no rule makes that reachable",
+            special.name
+        ))
+        .hint("remove the entry")),
+    }
+}
+
+/// Says what a host means that looks like something else.
+fn doubt(host: &HostPattern) -> Option<String> {
+    let base = match host {
+        HostPattern::Name(name) if is_local(name) => {
+            return Some(format!(
+                "network {host}: every request is denied, since it leads to this machine: write its address, host: \"127.0.0.1\""
+            ));
+        }
+        HostPattern::Name(_) | HostPattern::Address(_) => return None,
+        HostPattern::OneLabel(base) | HostPattern::AnyDepth(base) => base,
+    };
+    is_shared(base).then(|| {
+        format!(
+            "network {host}: anyone can have a name below {base}, so this allows requests to anyone"
+        )
+    })
+}
+
+/// Tells whether a name is kept for the machine itself (RFC 6761, 6.3).
+fn is_local(name: &str) -> bool {
+    name == "localhost" || name.ends_with(".localhost")
+}
+
+fn is_shared(base: &str) -> bool {
+    if SHARED.contains(&base) {
+        return true;
+    }
+    let (second, top) = base.rsplit_once('.').unwrap_or_default();
+    top.len() == 2 && REGISTRIES.contains(&second)
+}
