@@ -10,6 +10,7 @@ Makes FOLDER; prints a line per component; exits with 1 if one could not be inst
 """
 
 import argparse
+import http.server
 import json
 import os
 import pathlib
@@ -62,6 +63,8 @@ def prepare(binary, folder, components=()):
     (home / "config.toml").write_text("[grants]\nwithout-terminal = true\n")
     installed = []
     for name, file, wit, policy in (*ALWAYS, *components):
+        if name not in CALLS["components"]:
+            raise NotInstalled(f"there are no calls of {name} in clients/calls.json")
         words = ["add", str(file), "--name", name]
         words += ["--wit", str(wit)] if wit else []
         words += ["--policy", str(policy)] if policy else []
@@ -113,6 +116,24 @@ class Setup:
             check=False,
         )
 
+    def calls(self, pages):
+        """The calls of each installed component, where `pages` is the address of the pages."""
+        text = json.dumps({name: CALLS["components"][name] for name in self.components})
+        return json.loads(text.replace("{pages}", pages))
+
+    def let_reach(self, pages):
+        """Lets each component whose calls name the pages reach them, as a person who edits its policy would."""
+        host, port = pages.removeprefix("http://").split(":")
+        for name in self.components:
+            if "{pages}" not in json.dumps(CALLS["components"][name]):
+                continue
+            policy = self.home / "policies" / f"{name}.yaml"
+            rule = f'  network:\n    allow:\n      - {{ host: "{host}", schemes: [http], ports: [{port}] }}\n'
+            text = policy.read_text()
+            if "  network:\n    allow:\n" not in text:
+                raise ValueError(f"{name} has no rules for the network to add one to")
+            policy.write_text(text.replace("  network:\n    allow:\n", rule))
+
     def serve(self):
         """The arguments of a server on standard input and output."""
         return ["serve", "--workspace", str(self.workspace)]
@@ -126,6 +147,35 @@ class Setup:
 
     def remove(self):
         shutil.rmtree(self.place, ignore_errors=True)
+
+
+class Pages:
+    """A server on loopback that gives the pages of the calls, until the `with` is left."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self):  # noqa: N802, the name that the library calls
+            page = CALLS["pages"].get(self.path)
+            body = (page["body"] if page else "no such page").encode()
+            self.send_response(200 if page else 404)
+            self.send_header("Content-Type", page["type"] if page else "text/plain")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    def __enter__(self):
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self.Handler)
+        self.server.daemon_threads = True
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{self.server.server_port}"
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
 
 
 class Listening:

@@ -9,7 +9,7 @@
 import { spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { Checks, Setup, faults, listening, options, prepared, scratch } from '../node/home.mjs';
+import { Checks, Setup, faults, listening, options, pages, prepared, scratch } from '../node/home.mjs';
 
 const PROTOCOLS = { legacy: '2025-11-25', modern: '2026-07-28' };
 /** Milliseconds that one run of the Inspector may take. */
@@ -55,27 +55,28 @@ function inspect(target, era, words) {
   });
 }
 
-async function conversation(setup, target, era) {
+async function conversation(setup, target, era, address) {
   const about = await inspect(target, era, ['--method', 'initialize']);
   const protocol = about.answer?.protocolVersion;
   check(`the protocol is ${PROTOCOLS[era]}`, about.status === 0 && protocol === PROTOCOLS[era], `${about.out}${about.err}`);
 
   const listed = await inspect(target, era, ['--method', 'tools/list', '--strict']);
   const names = listed.answer?.tools?.map(({ name }) => name) ?? [];
-  const wanted = new Set(setup.components.flatMap((each) => chosen.calls.components[each].map(({ tool }) => tool)));
+  const table = setup.calls(address);
+  const wanted = new Set(Object.values(table).flatMap((calls) => calls.map(({ tool }) => tool)));
   check(`tools/list lists the ${wanted.size} tools`, new Set(names).symmetricDifference(wanted).size === 0, names.length ? names : listed.err);
   const summary = /^(\d+) errors?, \d+ warnings? across \d+ tools?\./m.exec(listed.err);
   check('no schema has an error of portability', listed.status === 0 && summary?.[1] === '0', `status ${listed.status}: ${summary?.[0] ?? listed.err}`);
   warnings = summary?.[0] ?? warnings;
 
-  for (const component of setup.components) {
-    const good = chosen.calls.components[component].find((each) => !each.cancelled && !each.error && !each.denied);
+  for (const calls of Object.values(table)) {
+    const good = calls.find((each) => !each.cancelled && !each.error && !each.denied);
     const { status, answer, err } = await call(target, era, good);
     check(`${good.tool} returns a result`, status === 0, `status ${status}: ${err}`);
     const wrong = faults(good, answer?.structuredContent);
     check('… the right one', wrong.length === 0, wrong);
   }
-  const denied = chosen.calls.components.notes.find((each) => each.denied);
+  const denied = table.notes.find((each) => each.denied);
   const { status, out } = await call(target, era, denied);
   check(`${denied.tool} is refused`, status === IS_ERROR, `status ${status}`);
   check("… with a block of Casemate's own", out.includes('Casemate refused: ') && out.includes(`(${denied.denied})`), out);
@@ -88,20 +89,22 @@ function call(target, era, { tool, arguments: args }) {
 }
 
 /** One conversation over one transport. */
-async function talk(setup, transport, era) {
+async function talk(setup, transport, era, address) {
+  setup.letReach(address);
   if (transport === 'stdio') {
     const server = [setup.binary, ...setup.serve()];
     // The Inspector hands the server an environment of its own making.
-    return conversation(setup, { options: ['--transport', 'stdio', '-e', `CASEMATE_HOME=${setup.home}`], server }, era);
+    return conversation(setup, { options: ['--transport', 'stdio', '-e', `CASEMATE_HOME=${setup.home}`], server }, era, address);
   }
   const server = await listening(setup);
   try {
-    await conversation(setup, { options: ['--transport', 'http', '--server-url', server.address], server: [] }, era);
+    await conversation(setup, { options: ['--transport', 'http', '--server-url', server.address], server: [] }, era, address);
   } finally {
     await server.stop();
   }
 }
 
+const address = await pages(chosen);
 checks.section = 'home';
 let from;
 await checks.attempt('the components are installed', 400, () => (from = prepared(chosen)));
@@ -109,7 +112,7 @@ for (const transport of from === undefined ? [] : chosen.transport) {
   for (const era of chosen.era) {
     checks.section = `${transport} ${era}`;
     const setup = new Setup(chosen, from);
-    await checks.attempt('the conversation goes on to its end', 400, () => talk(setup, transport, era));
+    await checks.attempt('the conversation goes on to its end', 400, () => talk(setup, transport, era, address));
     setup.remove();
   }
 }

@@ -1,6 +1,7 @@
 // What the checks that run on Node share: arguments, counting, throw-away homes, servers. Their homes are made by clients/home.py.
 
 import { spawn, spawnSync } from 'node:child_process';
+import { createServer } from 'node:http';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -96,6 +97,7 @@ export function prepared(chosen) {
 export class Setup {
   constructor(chosen, from) {
     this.binary = chosen.casemate;
+    this.table = chosen.calls.components;
     this.components = JSON.parse(readFileSync(join(from, 'components.json'), 'utf8'));
     this.place = scratch('client');
     this.home = join(this.place, 'home');
@@ -121,6 +123,25 @@ export class Setup {
       stdio: ['ignore', 'pipe', 'pipe'],
       timeout: COMMAND,
     });
+  }
+
+  /** Lets each component whose calls name the pages reach them, as a person who edits its policy would. */
+  letReach(pages) {
+    const { hostname, port } = new URL(pages);
+    for (const name of this.components) {
+      if (!JSON.stringify(this.table[name]).includes('{pages}')) continue;
+      const policy = join(this.home, 'policies', `${name}.yaml`);
+      const section = '  network:\n    allow:\n';
+      const text = readFileSync(policy, 'utf8');
+      if (!text.includes(section)) throw new Error(`${name} has no rules for the network to add one to`);
+      writeFileSync(policy, text.replace(section, `${section}      - { host: "${hostname}", schemes: [http], ports: [${port}] }\n`));
+    }
+  }
+
+  /** The calls of each installed component, where `pages` is the address of the pages. */
+  calls(pages) {
+    const installed = Object.fromEntries(this.components.map((name) => [name, this.table[name]]));
+    return JSON.parse(JSON.stringify(installed).replaceAll('{pages}', pages));
   }
 
   /** The arguments of a server on standard input and output. */
@@ -149,6 +170,17 @@ export class Setup {
     rmSync(this.place, { recursive: true, force: true });
     folders.delete(this.place);
   }
+}
+
+/** Starts a server on loopback that gives the pages of the calls, which ends with the process; returns its address. */
+export async function pages(chosen) {
+  const server = createServer((request, response) => {
+    const page = chosen.calls.pages[request.url];
+    response.writeHead(page ? 200 : 404, { 'Content-Type': page?.type ?? 'text/plain' }).end(page?.body ?? 'no such page');
+  });
+  await new Promise((ready) => server.listen(0, '127.0.0.1', ready));
+  server.unref();
+  return `http://127.0.0.1:${server.address().port}`;
 }
 
 /** Starts `casemate serve --http` on a port of the kernel's choice; returns its address and its end. */

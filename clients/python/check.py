@@ -98,14 +98,13 @@ async def call(check, client, schemas, name, arguments, what):
 
 async def table(check, client, setup, schemas, pages):
     """Every call of clients/calls.json that the installed components have."""
-    for component in setup.components:
-        for wanted in home.CALLS["components"][component]:
+    for calls in setup.calls(pages).values():
+        for wanted in calls:
             name = wanted["tool"]
             if wanted.get("cancelled"):
                 await taken_back(check, client, setup, name)
                 continue
-            arguments = json.loads(json.dumps(wanted["arguments"]).replace("{pages}", pages))
-            result = await client.call_tool(name, arguments)
+            result = await client.call_tool(name, wanted["arguments"])
             value = result.structured_content
             errors = [error.message for error in Draft202012Validator(schemas[name]).iter_errors(value)]
             check(f"{name} returns what fits its schema", value is not None and not errors, errors or texts(result))
@@ -253,7 +252,7 @@ async def conversation(check, setup, target, mode, pages):
             check("the server says that it is casemate", client.server_info.name == "casemate", client.server_info)
 
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
-        wanted = {call["tool"] for component in setup.components for call in home.CALLS["components"][component]}
+        wanted = {call["tool"] for calls in setup.calls(pages).values() for call in calls}
         if not check(f"tools/list lists the {len(wanted)} tools", set(tools) == wanted, sorted(set(tools) ^ wanted)):
             return
         for tool in tools.values():
@@ -406,6 +405,7 @@ def ends_http(check, setup):
 
 def talk(check, setup, transport, mode, pages):
     """One conversation over one transport."""
+    setup.let_reach(pages)
     if transport == "stdio":
         target = StdioServerParameters(
             command=str(setup.binary), args=setup.serve(), env=setup.environment(), cwd=setup.place
@@ -431,10 +431,11 @@ def attempt(check, binary, prepared, action):
 
 def run(check, chosen, binary, prepared):
     transports = chosen.transport or TRANSPORTS[:1]
-    for transport in transports:
-        for mode in chosen.mode or MODES:
-            check.section = f"{transport} {mode}"
-            attempt(check, binary, prepared, lambda setup: talk(check, setup, transport, mode, ""))
+    with home.Pages() as pages:
+        for transport in transports:
+            for mode in chosen.mode or MODES:
+                check.section = f"{transport} {mode}"
+                attempt(check, binary, prepared, lambda setup: talk(check, setup, transport, mode, pages))
     if "stdio" in transports:
         check.section = "process on stdio"
         with tempfile.TemporaryFile() as errors:

@@ -12,7 +12,7 @@ import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { AjvJsonSchemaValidator } from '@modelcontextprotocol/client/validators/ajv';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Checks, Setup, computed, faults, listening, options, prepared, until } from '../node/home.mjs';
+import { Checks, Setup, computed, faults, listening, options, pages, prepared, until } from '../node/home.mjs';
 
 const PROTOCOLS = { default: '2025-11-25', auto: '2026-07-28' };
 /** Milliseconds that a grant may take to reach a running server. */
@@ -39,15 +39,14 @@ async function call(client, tools, name, args) {
 }
 
 /** Every call of clients/calls.json that the installed components have. */
-async function table(client, tools, setup, pages) {
-  for (const component of setup.components) {
-    for (const wanted of chosen.calls.components[component]) {
+async function table(client, tools, setup, address) {
+  for (const calls of Object.values(setup.calls(address))) {
+    for (const wanted of calls) {
       if (wanted.cancelled) {
         await takenBack(client, setup, wanted.tool);
         continue;
       }
-      const args = JSON.parse(JSON.stringify(wanted.arguments).replaceAll('{pages}', pages));
-      const result = await call(client, tools, wanted.tool, args);
+      const result = await call(client, tools, wanted.tool, wanted.arguments);
       const error = Boolean(wanted.error ?? wanted.denied);
       check(`… ${error ? 'an error' : 'a result'}`, Boolean(result.isError) === error, texts(result));
       const wrong = faults(wanted, result.structuredContent);
@@ -125,7 +124,7 @@ async function notes(client, tools, setup, protocol) {
   check('sixteen calls at once are answered each with its own', right);
 }
 
-async function conversation(setup, transport, negotiation, pages) {
+async function conversation(setup, transport, negotiation, address) {
   const client = new Client(
     { name: 'casemate-check', version: '0' },
     negotiation === 'default' ? {} : { versionNegotiation: { mode: negotiation } },
@@ -139,14 +138,14 @@ async function conversation(setup, transport, negotiation, pages) {
 
     const listed = (await client.listTools()).tools;
     const tools = new Map(listed.map((tool) => [tool.name, tool]));
-    const wanted = new Set(setup.components.flatMap((each) => chosen.calls.components[each].map(({ tool }) => tool)));
+    const wanted = new Set(Object.values(setup.calls(address)).flatMap((calls) => calls.map(({ tool }) => tool)));
     const missing = [...new Set(wanted).symmetricDifference(tools)];
     if (!check(`tools/list lists the ${wanted.size} tools`, missing.length === 0, missing)) return;
     check('every tool has a description and a title', listed.every((tool) => tool.description && tool.title));
     const hints = listed.filter((tool) => tool.name.startsWith('notes_')).map((tool) => tool.annotations?.readOnlyHint);
     check('what can only read is said to be read-only', hints.every((hint) => hint === true), hints);
 
-    await table(client, tools, setup, pages);
+    await table(client, tools, setup, address);
     await notes(client, tools, setup, protocol);
   } finally {
     await client.close();
@@ -154,19 +153,21 @@ async function conversation(setup, transport, negotiation, pages) {
 }
 
 /** One conversation over one transport. */
-async function talk(setup, transport, negotiation, pages) {
+async function talk(setup, transport, negotiation, address) {
+  setup.letReach(address);
   if (transport === 'stdio') {
     const server = { command: setup.binary, args: setup.serve(), env: setup.environment(), cwd: setup.place, stderr: 'ignore' };
-    return conversation(setup, new StdioClientTransport(server), negotiation, pages);
+    return conversation(setup, new StdioClientTransport(server), negotiation, address);
   }
   const server = await listening(setup);
   try {
-    await conversation(setup, new StreamableHTTPClientTransport(new URL(server.address)), negotiation, pages);
+    await conversation(setup, new StreamableHTTPClientTransport(new URL(server.address)), negotiation, address);
   } finally {
     await server.stop();
   }
 }
 
+const address = await pages(chosen);
 checks.section = 'home';
 let from;
 await checks.attempt('the components are installed', 400, () => (from = prepared(chosen)));
@@ -174,7 +175,7 @@ for (const transport of from === undefined ? [] : chosen.transport) {
   for (const negotiation of chosen.negotiation) {
     checks.section = `${transport} ${negotiation}`;
     const setup = new Setup(chosen, from);
-    await checks.attempt('the conversation goes on to its end', CONVERSATION, () => talk(setup, transport, negotiation, ''));
+    await checks.attempt('the conversation goes on to its end', CONVERSATION, () => talk(setup, transport, negotiation, address));
     setup.remove();
   }
 }
