@@ -21,7 +21,7 @@ use std::task::Poll;
 use std::time::Instant;
 use tokio_util::sync::CancellationToken;
 use wasmtime::component::Val;
-use wasmtime::{Store, Trap};
+use wasmtime::{FrameInfo, Store, Trap, WasmBacktrace};
 
 use crate::enforce::Guest;
 
@@ -102,6 +102,9 @@ pub struct CallReport {
     pub stderr: Captured,
     /// Chain of causes of a failure, for the log and the tool's author, never for a model.
     pub detail: Option<String>,
+    /// Where the guest was when it was stopped, innermost first: at most eight lines of inert text
+    /// with the guest's own names, for its author. Empty when it was not running.
+    pub backtrace: Vec<String>,
 }
 
 impl CallReport {
@@ -115,12 +118,15 @@ impl CallReport {
             stdout: Captured::default(),
             stderr: Captured::default(),
             detail: Some(chain(error)),
+            backtrace: Vec::new(),
         }
     }
 }
 
 /// Longest text of a guest in one line of the log, in bytes.
 const MAX_DETAIL: usize = 4_096;
+/// Longest line of a backtrace, in bytes.
+const MAX_FRAME: usize = 256;
 /// Calls of one component that may wait for a slot.
 const MAX_WAITING: usize = 256;
 
@@ -184,7 +190,7 @@ impl Call {
         let id = self.id.clone();
         let cancel = self.cancel.clone();
         let mut usage = Usage::default();
-        let mut detail = None;
+        let mut told = None;
         let outcome = {
             let bounded = pin!(tokio::time::timeout(
                 limits.time,
@@ -197,7 +203,7 @@ impl Call {
                 finished = bounded => match finished {
                     Ok(Some(Ok(outcome))) => outcome,
                     Ok(Some(Err(failure))) => {
-                        detail = Some(failure.detail);
+                        told = Some((failure.detail, failure.backtrace));
                         failure.outcome
                     }
                     Ok(None) => {
@@ -224,10 +230,11 @@ impl Call {
         for (stream, captured) in [("stdout", &stdout), ("stderr", &stderr)] {
             if !captured.text.is_empty() {
                 let component = self.installed.name.as_str();
-                let text = inert(&captured.text);
+                let text = inert(&captured.text, MAX_DETAIL);
                 tracing::info!(target: "casemate::guest", call = id, component, stream, text);
             }
         }
+        let (detail, backtrace) = told.unzip();
         CallReport {
             id,
             outcome,
@@ -236,6 +243,7 @@ impl Call {
             stdout,
             stderr,
             detail,
+            backtrace: backtrace.unwrap_or_default(),
         }
     }
 
@@ -306,6 +314,7 @@ impl Call {
                 "too many calls of this component are waiting",
             ),
             detail: "the queue of waiting calls is full".to_owned(),
+            backtrace: Vec::new(),
         };
         let own = Arc::clone(&self.installed.slots);
         let own = match Arc::clone(&own).try_acquire_owned() {
@@ -333,20 +342,12 @@ impl Call {
         let failed = |error: crate::component::PrepareError| Failure {
             outcome: Outcome::failed(Reason::InvalidComponent, error.what.clone()),
             detail: format!("{}: {}", error.what, error.detail),
+            backtrace: Vec::new(),
         };
-        if let Some(ready) = self.installed.plan.ready() {
-            return ready.map_err(failed);
-        }
-        let plan = Arc::clone(&self.installed.plan);
-        let shared = Arc::clone(&self.shared);
-        let machine = Arc::clone(&self.machine);
-        let Some(guests) = self.machine.guests() else {
-            return Err(Failure::internal("the engine has stopped"));
-        };
-        guests
-            .spawn_blocking(move || plan.prepare(&machine, &shared.cache, &*shared.compiler))
+        self.installed
+            .plan
+            .prepared(&self.machine, &self.shared)
             .await
-            .map_err(|error| Failure::internal(&chain(&error)))?
             .map_err(failed)
     }
 
@@ -389,6 +390,7 @@ impl<T> Drop for AbortOnDrop<T> {
 struct Failure {
     outcome: Outcome,
     detail: String,
+    backtrace: Vec<String>,
 }
 
 impl Failure {
@@ -397,6 +399,7 @@ impl Failure {
         Self {
             outcome: Outcome::failed(Reason::Internal, "a defect in Casemate ended the call"),
             detail: detail.to_owned(),
+            backtrace: Vec::new(),
         }
     }
 }
@@ -458,15 +461,50 @@ fn classify(error: &wasmtime::Error, guest: &Guest) -> Failure {
     };
     Failure {
         outcome,
-        detail: inert(&chain(error.as_ref())),
+        detail: inert(&causes(error), MAX_DETAIL),
+        backtrace: backtrace(error),
     }
 }
 
-/// A guest's text on one line, without what acts on a terminal, cut to [`MAX_DETAIL`] bytes.
-fn inert(text: &str) -> String {
+/// An error and its causes, without the guest's stack, which [`backtrace`] has.
+fn causes(error: &wasmtime::Error) -> String {
+    let stack = error
+        .downcast_ref::<WasmBacktrace>()
+        .map(ToString::to_string);
+    error
+        .chain()
+        .map(ToString::to_string)
+        .filter(|cause| stack.as_ref() != Some(cause))
+        .collect::<Vec<_>>()
+        .join(": ")
+}
+
+/// The frames of the guest's stack that came with an error.
+fn backtrace(error: &wasmtime::Error) -> Vec<String> {
+    let frames = error
+        .downcast_ref::<WasmBacktrace>()
+        .map_or(&[][..], WasmBacktrace::frames);
+    let line = |frame: &FrameInfo| {
+        let function = match frame.func_name() {
+            Some(name) => name.to_owned(),
+            None => format!("function {}", frame.func_index()),
+        };
+        let module = frame.module().name().unwrap_or("module");
+        let place = frame
+            .module_offset()
+            .map_or(String::new(), |offset| format!(" at {offset:#x}"));
+        // The place stays whole whatever the names are.
+        let names = inert(&format!("{module}: {function}"), MAX_FRAME);
+        format!("{names}{place}")
+    };
+    frames.iter().map(line).collect()
+}
+
+/// A guest's text on one line, without what acts on a terminal, cut to `most` bytes.
+fn inert(text: &str, most: usize) -> String {
     let mut line = String::new();
     for character in text.chars() {
-        if line.len() > MAX_DETAIL - 16 {
+        if line.len() > most - 16 {
             line.push('…');
             break;
         }

@@ -1,14 +1,17 @@
 //! An installed component: what was inspected, what was granted, and one prepared plan.
 
 use crate::cache::NativeCache;
-use crate::compile::Compiler;
+use crate::compile::{Compiled, Compiler};
 use crate::enforce::Guest;
 use crate::engine::{EngineError, Kind, Machine, Realm};
 use crate::inspect::InspectedComponent;
+use crate::runtime::Shared;
 use casemate_artifact::ContentStore;
 use casemate_policy::{ComponentName, Digest, Grant};
-use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::Semaphore;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+use tokio::sync::{Semaphore, watch};
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
 
 /// Why a component cannot be run.
@@ -69,7 +72,11 @@ pub(crate) struct Prepared {
 pub(crate) struct Plan {
     inspected: Arc<InspectedComponent>,
     store: ContentStore,
-    prepared: Mutex<Option<Result<Arc<Prepared>, PrepareError>>>,
+    prepared: OnceLock<Result<Arc<Prepared>, PrepareError>>,
+    /// A thread was started for calls that wait.
+    started: AtomicBool,
+    /// Whether `prepared` is there.
+    done: watch::Sender<bool>,
 }
 
 impl Plan {
@@ -77,7 +84,9 @@ impl Plan {
         Self {
             inspected,
             store,
-            prepared: Mutex::new(None),
+            prepared: OnceLock::new(),
+            started: AtomicBool::new(false),
+            done: watch::Sender::new(false),
         }
     }
 
@@ -90,15 +99,12 @@ impl Plan {
         kind_of(&self.inspected)
     }
 
-    /// The plan, if it was prepared before.
+    /// The plan, if it was prepared before. Never blocks.
     pub(crate) fn ready(&self) -> Option<Result<Arc<Prepared>, PrepareError>> {
-        self.prepared
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.prepared.get().cloned()
     }
 
-    /// Prepares the component: from the cache, or by compiling it. Blocks.
+    /// Prepares the component: from the cache, or by compiling it. Blocks, also while another thread prepares it.
     ///
     /// # Errors
     ///
@@ -109,13 +115,46 @@ impl Plan {
         cache: &NativeCache,
         compiler: &dyn Compiler,
     ) -> Result<Arc<Prepared>, PrepareError> {
-        let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(done) = &*prepared {
-            return done.clone();
+        let load = || self.load(machine, cache, compiler).map(Arc::new);
+        let prepared = self.prepared.get_or_init(load).clone();
+        self.done.send_replace(true);
+        prepared
+    }
+
+    /// Waits until the component is prepared, by a thread of its own where none has begun: compiling takes seconds, and
+    /// neither a thread that runs guests nor one that serves their files may wait for that.
+    ///
+    /// # Errors
+    ///
+    /// As [`Plan::prepare`], and when there is no thread.
+    pub(crate) async fn prepared(
+        self: &Arc<Self>,
+        machine: &Arc<Machine>,
+        shared: &Arc<Shared>,
+    ) -> Result<Arc<Prepared>, PrepareError> {
+        if let Some(ready) = self.ready() {
+            return ready;
         }
-        let result = self.load(machine, cache, compiler).map(Arc::new);
-        *prepared = Some(result.clone());
-        result
+        let mut done = self.done.subscribe();
+        if !self.started.swap(true, Ordering::SeqCst) {
+            let (plan, machine, shared) =
+                (Arc::clone(self), Arc::clone(machine), Arc::clone(shared));
+            std::thread::Builder::new()
+                .name("casemate-load".to_owned())
+                .spawn(move || plan.prepare(&machine, &shared.cache, &*shared.compiler))
+                .map_err(|error| {
+                    self.started.store(false, Ordering::SeqCst);
+                    PrepareError::new("the component cannot be loaded", &error)
+                })?;
+        }
+        // The sender is a field of this plan, so it does not go away.
+        let _ = done.wait_for(|done| *done).await;
+        self.ready().unwrap_or_else(|| {
+            Err(PrepareError {
+                what: "the component was not loaded".to_owned(),
+                detail: String::new(),
+            })
+        })
     }
 
     fn load(
@@ -131,7 +170,9 @@ impl Plan {
                 .store
                 .get(digest)
                 .map_err(|error| PrepareError::new("the component cannot be read", &error))?;
-            compile(&realm, cache, compiler, digest, artifact.bytes())
+            let _turn = machine.turn_to_compile();
+            let (component, _) = compile(&realm, cache, compiler, digest, artifact.bytes())?;
+            Ok(component)
         })?;
         let plan = realm
             .linker
@@ -182,7 +223,7 @@ fn native(
     compile()
 }
 
-/// Compiles `bytes` and keeps the native code.
+/// Compiles `bytes` and keeps the native code. Its caller has the [turn](Machine::turn_to_compile).
 ///
 /// # Errors
 ///
@@ -193,11 +234,18 @@ pub(crate) fn compile(
     compiler: &dyn Compiler,
     digest: &Digest,
     bytes: &[u8],
-) -> Result<Component, PrepareError> {
+) -> Result<(Component, Compiled), PrepareError> {
     let failed = "the component does not compile";
+    let started = Instant::now();
+    tracing::info!(%digest, bytes = bytes.len(), "compiling");
     let code = compiler
         .compile(&realm.engine, bytes)
         .map_err(|error| PrepareError::new(failed, &error))?;
+    let compiled = Compiled {
+        time: started.elapsed(),
+        native_bytes: code.len() as u64,
+    };
+    tracing::info!(%digest, native_bytes = compiled.native_bytes, time = ?compiled.time, "compiled");
     let (authentic, written) = cache.put(&realm.engine, digest, &code);
     if let Err(error) = written {
         tracing::warn!(error = chain(&error), "compiled component is not kept");
@@ -206,8 +254,9 @@ pub(crate) fn compile(
         what: failed.to_owned(),
         detail: "no authentication code could be made".to_owned(),
     })?;
-    crate::native::load(&realm.engine, &authentic)
-        .map_err(|error| PrepareError::new(failed, error.as_ref()))
+    let component = crate::native::load(&realm.engine, &authentic)
+        .map_err(|error| PrepareError::new(failed, error.as_ref()))?;
+    Ok((component, compiled))
 }
 
 /// A component under its installed name, with the grant in force.

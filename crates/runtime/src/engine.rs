@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use wasmtime::component::Linker;
@@ -111,6 +111,7 @@ pub(crate) struct Machine {
     parallel_compilation: bool,
     guests: Option<tokio::runtime::Runtime>,
     ticker: Ticker,
+    compiling: Mutex<()>,
 }
 
 /// A realm of a machine, borrowed or shared.
@@ -153,6 +154,7 @@ impl Machine {
             parallel_compilation,
             guests: Some(guests),
             ticker,
+            compiling: Mutex::new(()),
         }))
     }
 
@@ -178,6 +180,14 @@ impl Machine {
                 Ok(RealmRef::Concurrent(realm))
             }
         }
+    }
+
+    /// Waits for the turn to compile: one component at a time, since a large one takes hundreds of megabytes while it
+    /// compiles. Blocks.
+    pub(crate) fn turn_to_compile(&self) -> MutexGuard<'_, ()> {
+        self.compiling
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Where guests run that did not finish in their first slice.

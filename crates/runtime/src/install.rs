@@ -1,5 +1,6 @@
 //! Installing, removing, and changing what is granted: the operator's side, never a model's.
 
+use crate::compile::Compiled;
 use crate::component::{PrepareError, chain, compile, kind_of};
 use crate::engine::EngineError;
 use crate::inspect::{Capability, InspectError, InspectedComponent, IntakeLimits, inspect};
@@ -276,30 +277,52 @@ impl Runtime {
         }
     }
 
+    /// Whether native code for what is planned is in the cache, so that installing it compiles nothing.
+    ///
+    /// # Errors
+    ///
+    /// Fails when there is no engine.
+    pub fn is_compiled(&self, plan: &InstallPlan) -> Result<bool, EngineError> {
+        let machine = self.shared.machine()?;
+        let realm = machine.realm(kind_of(&plan.inspected))?;
+        let cached = self.shared.cache.get(&realm.engine, plan.artifact.digest());
+        Ok(cached.is_some())
+    }
+
     /// Compiles, keeps the bytes, writes the policy if one is given, and binds the name. Blocks.
     ///
     /// The lock is written last: killed at any moment, the home is as before or as after.
+    ///
+    /// Returns what compiling took; `None` when the native code was in the cache.
     ///
     /// # Errors
     ///
     /// Fails when the component does not compile or something cannot be written; what is
     /// installed stays as it was.
-    pub fn install(&self, plan: InstallPlan, policy: Option<&str>) -> Result<(), InstallError> {
+    pub fn install(
+        &self,
+        plan: InstallPlan,
+        policy: Option<&str>,
+    ) -> Result<Option<Compiled>, InstallError> {
         if let Some(text) = policy {
             Policy::parse(text)?;
         }
         let machine = self.shared.machine()?;
         let digest = *plan.artifact.digest();
         let realm = machine.realm(kind_of(&plan.inspected))?;
-        if self.shared.cache.get(&realm.engine, &digest).is_none() {
-            compile(
+        let compiled = if self.shared.cache.get(&realm.engine, &digest).is_none() {
+            let _turn = machine.turn_to_compile();
+            let (_, compiled) = compile(
                 &realm,
                 &self.shared.cache,
                 &*self.shared.compiler,
                 &digest,
                 plan.artifact.bytes(),
             )?;
-        }
+            Some(compiled)
+        } else {
+            None
+        };
         let store = self.home.store();
         store.put(&plan.artifact)?;
         let docs = plan
@@ -324,7 +347,7 @@ impl Runtime {
         })?;
         self.collect();
         self.reload()?;
-        Ok(())
+        Ok(compiled)
     }
 
     /// Takes a component out of the lock. Its policy file is kept beside, renamed to

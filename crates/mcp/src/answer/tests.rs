@@ -10,6 +10,7 @@ fn report(outcome: Outcome, denials: Vec<DenialRecord>) -> CallReport {
         stdout: Captured::default(),
         stderr: Captured::default(),
         detail: None,
+        backtrace: Vec::new(),
     }
 }
 

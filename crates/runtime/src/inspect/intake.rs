@@ -499,7 +499,7 @@ impl<'b> Intake<'b> {
         for field in fields.into_iter().map_while(Result::ok) {
             for value in field.values.into_iter().map_while(Result::ok) {
                 let producer = Producer {
-                    field: field.name.to_owned(),
+                    field: plain_text(field.name, 100).replace('\n', " "),
                     name: plain_text(value.name, 100).replace('\n', " "),
                     version: plain_text(value.version, 100).replace('\n', " "),
                 };

@@ -102,7 +102,7 @@ impl Fixture {
         let plan = self
             .runtime
             .plan_install(&Reference::File(file), Some(name), None)?;
-        self.runtime.install(plan, policy)
+        self.runtime.install(plan, policy).map(drop)
     }
 
     /// Installs a component with a policy (the text under `permissions:`, if any).

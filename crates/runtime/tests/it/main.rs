@@ -13,6 +13,7 @@ mod common;
 mod fixture;
 
 mod ambient;
+mod compiling;
 mod files;
 mod intake;
 mod neighbours;
