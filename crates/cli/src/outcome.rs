@@ -8,6 +8,11 @@ use casemate_policy::{ComponentName, Remedy};
 use casemate_runtime::{CallReport, Captured, DenialRecord, Outcome};
 use serde_json::{Value, json};
 
+/// Lines of a guest's stream that are shown; `--json` has all that was kept.
+const MAX_LINES: usize = 100;
+/// Longest line of a guest's stream that is shown, in characters.
+const MAX_LINE: usize = 1_000;
+
 /// A finished call.
 pub(crate) struct Finished<'a> {
     pub(crate) settings: &'a Settings,
@@ -59,20 +64,18 @@ impl Finished<'_> {
             ("stdout", &self.report.stdout),
             ("stderr", &self.report.stderr),
         ] {
-            let Captured { text, truncated } = captured;
-            if text.is_empty() {
-                continue;
-            }
-            let before = if *truncated > 0 {
-                format!(" ({truncated} bytes before are gone)")
-            } else {
-                String::new()
-            };
-            page.styled(FAINT, &format!("{stream} of the tool{before}:"))
-                .end();
-            page.block("  | ", text);
+            written(&mut page, stream, captured);
         }
         page
+    }
+
+    /// What Casemate says of a call that did not return.
+    fn message(&self) -> Option<&str> {
+        match &self.report.outcome {
+            Outcome::Returned(_) | Outcome::ToolError(_) => None,
+            Outcome::Refused { message, .. } | Outcome::Failed { message, .. } => Some(message),
+            Outcome::Cancelled => Some("the call was cancelled"),
+        }
     }
 
     fn failure(&self) -> Result<Page, CommandError> {
@@ -98,8 +101,22 @@ impl Finished<'_> {
                     .end();
             }
         }
-        if let Some(detail) = &self.report.detail {
+        let told = self.message().unwrap_or_default();
+        if let Some(detail) = &self.report.detail
+            && !detail.is_empty()
+            && !told.contains(detail)
+        {
             page.block("  ", detail);
+        }
+        if !self.report.backtrace.is_empty() {
+            page.styled(
+                FAINT,
+                "where the tool was, innermost first, in its own names:",
+            )
+            .end();
+            for frame in &self.report.backtrace {
+                page.text("  | ").word(frame).end();
+            }
         }
         Ok(page)
     }
@@ -176,10 +193,45 @@ impl Finished<'_> {
             "denials": denials,
             "usage": report.usage,
             "stdout": report.stdout.text,
+            "stdout_dropped": report.stdout.truncated,
             "stderr": report.stderr.text,
+            "stderr_dropped": report.stderr.truncated,
             "detail": report.detail,
+            "backtrace": report.backtrace,
             "workspace": self.bindings.workspace,
         })
+    }
+}
+
+/// Adds the end of what a guest wrote to a stream. Whatever it writes, each of its lines stands behind a margin, so none can pass
+/// for one of Casemate's.
+fn written(page: &mut Page, stream: &str, captured: &Captured) {
+    let Captured { text, truncated } = captured;
+    if text.is_empty() {
+        return;
+    }
+    let lines: Vec<&str> = text.lines().collect();
+    let hidden = lines.len().saturating_sub(MAX_LINES);
+    let mut before = Vec::new();
+    if *truncated > 0 {
+        before.push(format!("{truncated} bytes before are gone"));
+    }
+    if hidden > 0 {
+        before.push(format!("{hidden} lines before are in --json"));
+    }
+    let before = if before.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", before.join(", "))
+    };
+    page.styled(FAINT, &format!("{stream} of the tool{before}:"))
+        .end();
+    for line in lines.iter().skip(hidden) {
+        let mut shown: String = line.chars().take(MAX_LINE).collect();
+        if shown.len() < line.len() {
+            shown.push('…');
+        }
+        page.text("  | ").text(&shown).end();
     }
 }
 

@@ -4,17 +4,21 @@ use crate::arguments::{Bindings, Format};
 use crate::ask::{Person, confirm_widening};
 use crate::engine;
 use crate::error::{CommandError, ExitStatus};
-use crate::inspection::{Inspection, done};
+use crate::inspection::{Inspection, done, size};
 use crate::location::author_wit;
 use crate::print::{BAD, CAUTION, Page, Printer};
-use crate::progress::during;
+use crate::progress::{during, is_shown};
 use crate::settings::Settings;
 use casemate_artifact::{Reference, read_policy_file, read_policy_path};
 use casemate_policy::{ComponentName, Policy, widens};
-use casemate_runtime::InstallPlan;
+use casemate_runtime::compile::Compiled;
+use casemate_runtime::{InstallError, InstallPlan, Runtime};
 use clap::Args;
 use serde_json::json;
 use std::path::PathBuf;
+
+/// Bytes of a component from which on a person is told what compiling it costs.
+const LARGE: u64 = 1 << 20;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -82,13 +86,21 @@ pub(crate) fn run(
     let name = plan.name().clone();
     let digest = *plan.inspected().digest();
     let tools = plan.tool_names().to_vec();
+    let bytes = plan.inspected().bytes_len();
     let text = policy.as_ref().map(|(text, _)| text.as_str());
-    during("compiling, once", || opened.runtime.install(plan, text))?;
+    let compiled = install(&opened.runtime, plan, text, printer)?;
 
     if arguments.format.json {
-        printer.json(
-            &json!({ "added": name.as_str(), "digest": digest.to_string(), "tools": tools }),
-        )?;
+        let compiled = compiled.map(|Compiled { time, native_bytes }| {
+            json!({ "milliseconds": time.as_millis(), "native_bytes": native_bytes })
+        });
+        printer.json(&json!({
+            "added": name.as_str(),
+            "digest": digest.to_string(),
+            "tools": tools,
+            "bytes": bytes,
+            "compiled": compiled,
+        }))?;
         return Ok(ExitStatus::Ok);
     }
     let mut page = done(&format!(
@@ -96,6 +108,9 @@ pub(crate) fn run(
         digest.short(),
         tools.len()
     ));
+    if bytes >= LARGE {
+        page.line(&cost(compiled));
+    }
     page.text("  what it may do: ")
         .line(&settings.command(&["policy", "show", name.as_str()]));
     page.text("  to let it do more: ").line(&settings.command(&[
@@ -106,6 +121,35 @@ pub(crate) fn run(
     ]));
     printer.data(&page)?;
     Ok(ExitStatus::Ok)
+}
+
+/// Installs with a word about what takes so long, where it does.
+fn install(
+    runtime: &Runtime,
+    plan: InstallPlan,
+    policy: Option<&str>,
+    printer: &Printer,
+) -> Result<Option<Compiled>, CommandError> {
+    let bytes = plan.inspected().bytes_len();
+    let what = format!("compiling {} of WebAssembly, once", size(bytes));
+    if bytes >= LARGE && !is_shown() && !runtime.is_compiled(&plan).map_err(InstallError::from)? {
+        let mut page = Page::default();
+        page.line(&what);
+        printer.note(&page);
+    }
+    Ok(during(what, || runtime.install(plan, policy))?)
+}
+
+/// What compiling took, for a person.
+fn cost(compiled: Option<Compiled>) -> String {
+    match compiled {
+        Some(Compiled { time, native_bytes }) => format!(
+            "  compiled in {:.1} s; {} of native code, kept in the cache",
+            time.as_secs_f64(),
+            size(native_bytes)
+        ),
+        None => "  not compiled: its native code was in the cache".to_owned(),
+    }
 }
 
 fn read_policy(path: &std::path::Path) -> Result<(String, Policy), CommandError> {

@@ -73,3 +73,62 @@ pub(crate) const UNKNOWN_IMPORT: &str = r#"(component
 
 /// A module of the time before components.
 pub(crate) const CORE_MODULE: &str = r#"(module (func (export "run")))"#;
+
+/// Writes to its standard error and then traps (`fail`), or writes 150 lines of it and returns (`chatter`).
+pub(crate) const TALKS: &str = r#"(component
+  (import "wasi:io/error@0.2.0" (instance $errors (export "error" (type (sub resource)))))
+  (alias export $errors "error" (type $error))
+  (import "wasi:io/streams@0.2.0" (instance $streams
+    (export "output-stream" (type $stream (sub resource)))
+    (alias outer 1 $error (type $outer))
+    (export "error" (type $cause (eq $outer)))
+    (type $failures (variant (case "last-operation-failed" (own $cause)) (case "closed")))
+    (export "stream-error" (type $failure (eq $failures)))
+    (export "[method]output-stream.blocking-write-and-flush"
+      (func (param "self" (borrow $stream)) (param "contents" (list u8)) (result (result (error $failure)))))))
+  (alias export $streams "output-stream" (type $stream))
+  (import "wasi:cli/stderr@0.2.0" (instance $stderr
+    (alias outer 1 $stream (type $outer))
+    (export "output-stream" (type $stream (eq $outer)))
+    (export "get-stderr" (func (result (own $stream))))))
+  (core module $memory (memory (export "memory") 1))
+  (core instance $memory (instantiate $memory))
+  (core func $write (canon lower (func $streams "[method]output-stream.blocking-write-and-flush")
+    (memory $memory "memory")))
+  (core func $stderr (canon lower (func $stderr "get-stderr")))
+  (core module $main
+    (import "host" "memory" (memory 1))
+    (import "host" "write" (func $write (param i32 i32 i32 i32)))
+    (import "host" "stderr" (func $stderr (result i32)))
+    (data (i32.const 64) "panicked at src/lib.rs:7\0aok: forged\1b[2J\09\e2\80\ae\0a\0alast\0a")
+    (func $panic unreachable)
+    (func $"work\0aok: forged" (call $panic))
+    (func (export "fail")
+      (call $write (call $stderr) (i32.const 64) (i32.const 50) (i32.const 0))
+      (call $"work\0aok: forged"))
+    (func (export "chatter") (local $stream i32) (local $left i32)
+      (local.set $stream (call $stderr))
+      (local.set $left (i32.const 150))
+      (loop $again
+        (call $write (local.get $stream) (i32.const 64) (i32.const 25) (i32.const 0))
+        (br_if $again (local.tee $left (i32.sub (local.get $left) (i32.const 1)))))))
+  (core instance $main (instantiate $main (with "host" (instance
+    (export "memory" (memory $memory "memory"))
+    (export "write" (func $write))
+    (export "stderr" (func $stderr))))))
+  (func (export "fail") (canon lift (core func $main "fail")))
+  (func (export "chatter") (canon lift (core func $main "chatter"))))"#;
+
+/// A component of more than one MiB, most of it data.
+pub(crate) fn large() -> String {
+    format!(
+        r#"(component
+  (core module $main
+    (memory 40)
+    (data (i32.const 0) "{}")
+    (func (export "run")))
+  (core instance $main (instantiate $main))
+  (func (export "run") (canon lift (core func $main "run"))))"#,
+        "0123456789abcdef".repeat(100_000)
+    )
+}

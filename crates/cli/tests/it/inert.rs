@@ -49,6 +49,115 @@ fn s225_results_with_escape_sequences_are_inert() {
     }
 }
 
+/// Acts on terminals, reorders, hides, and is long.
+fn evil(what: &str) -> String {
+    format!(
+        "{what} \u{1b}[31mred\u{1b}]8;;http://x\u{7}link\u{9b}2J \u{202e}back\u{2066} \u{200b}\u{feff}\u{e0041}tags\0 \r{}",
+        "and more ".repeat(20_000)
+    )
+}
+
+/// The bytes as a string of the WebAssembly text format.
+fn quoted(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("\\{byte:02x}")).collect()
+}
+
+/// A component whose every item is described by [`evil`] in its `package-docs`, and whose makers are named alike.
+fn described_by_an_enemy() -> String {
+    let docs = serde_json::json!({ "worlds": { "w": {
+        "docs": evil("world"),
+        "func_exports": { "go": { "docs": format!("{}\n- to: {}", "Goes.", evil("parameter")) }, "stay": evil("function") },
+        "types": {
+            "point": { "docs": evil("record"), "items": { "x": evil("field") } },
+            "mode": { "docs": evil("enumeration"), "items": { "fast": evil("label") } },
+        },
+    }}});
+    let mut section = vec![1];
+    section.extend(docs.to_string().into_bytes());
+    format!(
+        r#"(component
+          (core module $main
+            (func (export "go") (param i32 i32) (result i32) (i32.const 7))
+            (func (export "stay") (result i32) (i32.const 7)))
+          (core instance $main (instantiate $main))
+          (type $plain-point (record (field "x" u32)))
+          (export $point "point" (type $plain-point))
+          (type $plain-mode (enum "fast" "slow"))
+          (export $mode "mode" (type $plain-mode))
+          (func (export "go") (param "to" $point) (param "how" $mode) (result u32)
+            (canon lift (core func $main "go")))
+          (func (export "stay") (result u32) (canon lift (core func $main "stay")))
+          (@custom "package-docs" "{}")
+          (@custom "producers" "\01\05a\1b[2J\01\04\e2\80\aex\02\07y"))"#,
+        quoted(&section)
+    )
+}
+
+/// Every text in it, keys too, with its key.
+fn texts<'v>(key: &'v str, value: &'v serde_json::Value, found: &mut Vec<(&'v str, &'v str)>) {
+    match value {
+        serde_json::Value::String(text) => found.push((key, text)),
+        serde_json::Value::Array(items) => {
+            for item in items {
+                texts(key, item, found);
+            }
+        }
+        serde_json::Value::Object(fields) => {
+            for (key, value) in fields {
+                found.push(("key", key));
+                texts(key, value, found);
+            }
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn s221_descriptions_of_an_enemy_are_bounded_and_inert() {
+    let sandbox = Sandbox::new();
+    let file = guests::write(&sandbox, "enemy", &described_by_an_enemy());
+    let inspected = sandbox.run(&["inspect", &file]).exits(0);
+    // The person is told that something was taken away.
+    assert!(
+        inspected
+            .out
+            .contains("warning: the documentation has control or invisible characters"),
+        "{}",
+        inspected.shown()
+    );
+    let json = sandbox.run(&["inspect", &file, "--json"]).exits(0);
+    let added = sandbox.run(&["add", &file, "--yes"]).exits(0);
+    let listed = sandbox.run(&["list", "--tools"]).exits(0);
+    for run in [&inspected, &json, &added, &listed] {
+        assert_inert(run);
+    }
+    let mut client = crate::serve::Client::start(&sandbox, &[]);
+    let tools = client.request("tools/list", serde_json::json!({}));
+    let tools = &tools["result"]["tools"];
+    assert!(
+        tools.to_string().len() < 24 * 1024,
+        "{} bytes",
+        tools.to_string().len()
+    );
+    let json = json.json();
+    let mut found = Vec::new();
+    texts("", &json, &mut found);
+    texts("", tools, &mut found);
+    let mut described = 0;
+    for (key, text) in found {
+        let hidden = |character: char| {
+            character.is_control() && character != '\n'
+                || matches!(u32::from(character),
+                    0x200b..=0x200f | 0x202a..=0x202e | 0x2060..=0x2069 | 0xfeff | 0xe0000..=0xe0fff)
+        };
+        assert_eq!(text.chars().find(|c| hidden(*c)), None, "{key}: {text:?}");
+        assert!(text.len() <= 2_048, "{key}: {} bytes", text.len());
+        described += usize::from(key == "description");
+    }
+    // Of the component, its two functions, the parameter and both types, told twice where it is a tool.
+    assert!(described >= 9, "{described}");
+}
+
 #[test]
 fn s129_guests_see_no_variable_that_nobody_granted() {
     let sandbox = Sandbox::new();

@@ -165,6 +165,8 @@ pub(crate) fn with_filters(check: impl FnOnce()) {
         (r"\b(mon|tues|wednes|thurs|fri|satur|sun)day\b", "[DAY]"),
         (r"\bCES?T\b", "[ZONE]"),
         (r"19\d KiB", "[SIZE]"),
+        (r"\d+\.\d MiB", "[SIZE]"),
+        (r"in \d+\.\d s;", "in [TIME] s;"),
     ] {
         settings.add_filter(pattern, word);
     }

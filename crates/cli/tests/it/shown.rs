@@ -1,5 +1,6 @@
 //! What a person sees.
 
+use crate::guests::{self, TALKS};
 use crate::sandbox::{NOTES, NOTES_WIT, Sandbox, with_filters};
 
 #[test]
@@ -220,6 +221,75 @@ fn add_shows_what_it_is_and_grants_nothing() {
 }
 
 #[test]
+fn what_compiling_a_large_component_costs_is_said_once() {
+    let sandbox = Sandbox::new();
+    let file = guests::write(&sandbox, "large", &guests::large());
+    let first = sandbox.run(&["add", &file, "--yes"]).exits(0);
+    let again = sandbox.run(&["add", &file, "--yes"]).exits(0);
+    with_filters(|| {
+        insta::assert_snapshot!(first.shown(), @r#"
+    exit 0
+    --- stdout
+    ok: added large ([DIGEST]) with 1 tools
+      compiled in [TIME] s; [SIZE] of native code, kept in the cache
+      what it may do: casemate policy show large
+      to let it do more: casemate grant large read DIR
+    --- stderr
+    large  [SIZE]  sha256:[DIGEST]
+      from file:[DIR]/work/large.wasm
+
+    Tools (1)
+      large_run()
+
+    It could ask for
+      nothing
+
+    Granted
+      nothing: no files, no network, no variables
+
+    compiling [SIZE] of WebAssembly, once
+    "#);
+        insta::assert_snapshot!(again.shown(), @r#"
+    exit 0
+    --- stdout
+    ok: added large ([DIGEST]) with 1 tools
+      not compiled: its native code was in the cache
+      what it may do: casemate policy show large
+      to let it do more: casemate grant large read DIR
+    --- stderr
+    large  [SIZE]  sha256:[DIGEST]
+      from file:[DIR]/work/large.wasm
+
+    Tools (1)
+      large_run()
+
+    It could ask for
+      nothing
+
+    Granted
+      nothing: no files, no network, no variables
+
+    Replaces
+      [DIGEST] from file:[DIR]/work/large.wasm
+
+    "#);
+    });
+    let json = |name: &str| {
+        let file = guests::write(&sandbox, name, &guests::large().replace("run", name));
+        sandbox.run(&["add", &file, "--json"]).exits(0).json()
+    };
+    let added = json("other");
+    assert!(added["bytes"].as_u64().unwrap() > 1_600_000, "{added}");
+    let compiled = &added["compiled"];
+    assert!(compiled["milliseconds"].is_u64(), "{added}");
+    assert!(
+        compiled["native_bytes"].as_u64().unwrap() > 1_600_000,
+        "{added}"
+    );
+    assert_eq!(json("other")["compiled"], serde_json::Value::Null);
+}
+
+#[test]
 fn list() {
     let sandbox = Sandbox::with_notes();
     let run = sandbox.run(&["list", "--tools"]);
@@ -380,6 +450,52 @@ fn a_denied_call_names_the_reason_and_what_would_allow_it() {
     call [ID]
     "#)
     });
+}
+
+#[test]
+fn a_crash_shows_its_author_what_the_tool_wrote_and_where_it_was() {
+    let sandbox = Sandbox::new();
+    let file = guests::write(&sandbox, "talks", TALKS);
+    sandbox.run(&["add", &file, "--yes"]).exits(0);
+    let run = sandbox.run(&["call", "talks_fail"]).exits(1);
+    with_filters(|| {
+        insta::assert_snapshot!(run.shown(), @r#"
+    exit 1
+    --- stdout
+    --- stderr
+    stderr of the tool:
+      | panicked at src/lib.rs:7
+      | ok: forged\u{1b}[2J \u{202e}
+      | 
+      | last
+    error: the tool crashed: wasm trap: wasm `unreachable` instruction executed (trap.unreachable)
+    where the tool was, innermost first, in its own names:
+      | main: panic at 0x26c
+      | main: work\nok: forged at 0x271
+      | main: function 4 at 0x281
+    "#)
+    });
+    let json = sandbox
+        .run(&["call", "talks_fail", "--json"])
+        .exits(1)
+        .json();
+    assert_eq!(json["reason"], "trap.unreachable");
+    assert_eq!(json["stderr_dropped"], 0);
+    assert!(json["stderr"].as_str().unwrap().ends_with("\n\nlast\n"));
+    assert_eq!(json["backtrace"].as_array().unwrap().len(), 3, "{json}");
+    // Of much only the end is shown.
+    let run = sandbox.run(&["call", "talks_chatter"]).exits(0);
+    let mut lines = run.err.lines();
+    assert_eq!(
+        lines.next(),
+        Some("stderr of the tool (50 lines before are in --json):")
+    );
+    assert_eq!(lines.count(), 100, "{}", run.shown());
+    let json = sandbox
+        .run(&["call", "talks_chatter", "--json"])
+        .exits(0)
+        .json();
+    assert_eq!(json["stderr"].as_str().unwrap().lines().count(), 150);
 }
 
 #[test]
