@@ -4,7 +4,8 @@
 For each transport and each of the client's modes (auto, legacy, 2026-07-28) it takes a throw-away home with
 examples/rust/notes.wasm, the fixture, and what else is named, starts `casemate serve` and uses it as a client does: list,
 call every tool of clients/calls.json, be denied, send what does not fit, see the list change after a grant on the command
-line, take a call back. Then, without the client's help, it looks at how the process ends and what HTTP refuses.
+line, take a call back. It starts the server as each configuration says that `casemate client-config` prints. Then, without
+the client's help, it looks at how the process ends and what HTTP refuses.
 
 Usage: check.py [--casemate PATH] [--component NAME=FILE[:WIT[:POLICY]]]... [--transport NAME]... [--mode MODE]... [--prepared FOLDER]
 `--prepared` is a folder that clients/home.py has made with the components. Prints a line per check and
@@ -22,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 import urllib.error
 import urllib.request
 
@@ -403,6 +405,31 @@ def ends_http(check, setup):
         check("… and stdout held nothing, with RUST_LOG=trace", rest == "", rest)
 
 
+# Clients that `casemate client-config` knows, and what each writes for the folder that is open.
+CONFIGURED = {"claude-code": "${CLAUDE_PROJECT_DIR:-.}", "vscode": "${workspaceFolder}", "cursor": "${workspaceFolder}", "codex": "."}
+
+
+async def as_configured(check, setup):
+    """Starts the server by the words of each printed configuration, in the open folder, and reads a file of it."""
+    for name, variable in CONFIGURED.items():
+        printed = setup.casemate("--home", str(setup.home), "client-config", name, "--json")
+        if not check(f"`casemate client-config {name}` prints", printed.returncode == 0, printed.stderr):
+            continue
+        text = json.loads(printed.stdout)["server"]["content"]
+        servers = tomllib.loads(text)["mcp_servers"] if name == "codex" else next(iter(json.loads(text).values()))
+        [server] = servers.values()
+        check(f"… with the workspace as {variable}", variable in server["args"], server)
+        words = [str(setup.workspace) if word == variable and word != "." else word for word in server["args"]]
+        # Nothing is said of Casemate's home but by the printed words.
+        environment = {key: value for key, value in setup.environment().items() if key != "CASEMATE_HOME"}
+        target = StdioServerParameters(
+            command=server["command"], args=words, env=environment | server.get("env", {}), cwd=setup.workspace
+        )
+        async with Client(target, mode="legacy", read_timeout_seconds=60) as client:
+            answer = await client.call_tool("notes_read_lines", {"path": "/workspace/todo.md", "first": 1, "last": 1})
+            check("… and the server so started reads the open folder", "buy tea" in str(texts(answer)), texts(answer))
+
+
 def talk(check, setup, transport, mode, pages):
     """One conversation over one transport."""
     setup.let_reach(pages)
@@ -437,6 +464,8 @@ def run(check, chosen, binary, prepared):
                 check.section = f"{transport} {mode}"
                 attempt(check, binary, prepared, lambda setup: talk(check, setup, transport, mode, pages))
     if "stdio" in transports:
+        check.section = "client-config"
+        attempt(check, binary, prepared, lambda setup: asyncio.run(asyncio.wait_for(as_configured(check, setup), CONVERSATION)))
         check.section = "process on stdio"
         with tempfile.TemporaryFile() as errors:
             attempt(check, binary, prepared, lambda setup: ends(check, setup, errors))
