@@ -21,11 +21,12 @@ import tempfile
 import threading
 
 HERE = pathlib.Path(__file__).resolve().parent
-EXAMPLE = HERE.parent / "examples" / "rust"
+EXAMPLES = HERE.parent / "examples"
 FIXTURE = HERE / "fixture"
-# What is always there: the committed component of the examples, and the fixture with what no example has.
+# What is always there: the components of the examples that are committed, and the fixture with what no example has.
 ALWAYS = (
-    ("notes", EXAMPLE / "notes.wasm", EXAMPLE / "wit", EXAMPLE / "policy.yaml"),
+    ("notes", EXAMPLES / "rust" / "notes.wasm", EXAMPLES / "rust" / "wit", EXAMPLES / "rust" / "policy.yaml"),
+    ("checksums", EXAMPLES / "c" / "checksums.wasm", EXAMPLES / "c" / "wit", EXAMPLES / "c" / "policy.yaml"),
     ("test", FIXTURE / "fixture.wasm", FIXTURE / "wit" / "world.wit", FIXTURE / "policy.yaml"),
 )
 # Calls that the checks make, the files they work on and the pages they fetch.

@@ -111,9 +111,11 @@ await checks.attempt('the components are installed', 400, () => (from = prepared
 for (const transport of from === undefined ? [] : chosen.transport) {
   for (const era of chosen.era) {
     checks.section = `${transport} ${era}`;
-    const setup = new Setup(chosen, from);
-    await checks.attempt('the conversation goes on to its end', 400, () => talk(setup, transport, era, address));
-    setup.remove();
+    await checks.attempt('the conversation goes on to its end', 400, async () => {
+      const setup = new Setup(chosen, from);
+      await talk(setup, transport, era, address);
+      setup.remove();
+    });
   }
 }
 checks.end(`; schemas: ${warnings}`);

@@ -2,7 +2,7 @@
 """Checks the server with the official Python client over stdio and HTTP, in both eras of the protocol.
 
 For each transport and each of the client's modes (auto, legacy, 2026-07-28) it takes a throw-away home with
-examples/rust/notes.wasm, the fixture, and what else is named, starts `casemate serve` and uses it as a client does: list,
+the committed examples, the fixture, and what else is named, starts `casemate serve` and uses it as a client does: list,
 call every tool of clients/calls.json, be denied, send what does not fit, see the list change after a grant on the command
 line, take a call back. It starts the server as each configuration says that `casemate client-config` prints. Then, without
 the client's help, it looks at how the process ends and what HTTP refuses.

@@ -174,9 +174,11 @@ await checks.attempt('the components are installed', 400, () => (from = prepared
 for (const transport of from === undefined ? [] : chosen.transport) {
   for (const negotiation of chosen.negotiation) {
     checks.section = `${transport} ${negotiation}`;
-    const setup = new Setup(chosen, from);
-    await checks.attempt('the conversation goes on to its end', CONVERSATION, () => talk(setup, transport, negotiation, address));
-    setup.remove();
+    await checks.attempt('the conversation goes on to its end', CONVERSATION, async () => {
+      const setup = new Setup(chosen, from);
+      await talk(setup, transport, negotiation, address);
+      setup.remove();
+    });
   }
 }
 checks.end();
