@@ -7,6 +7,7 @@
 mod change;
 mod draft;
 mod layout;
+mod target;
 
 use thiserror::Error;
 
@@ -21,7 +22,8 @@ pub enum Permission {
     Read(String),
     /// Writing what a storage URI names.
     Write(String),
-    /// Requests to a host; `:443` may follow, other ports are not enforced yet.
+    /// Requests to `HOST[:PORT]` over https, or to `http://HOST[:PORT]`. To block `HOST` denies it whatever the scheme and
+    /// port.
     Network(String),
     /// The environment variable of this key, with the server's value.
     Environment(String),

@@ -207,6 +207,11 @@ pub(crate) fn storage_lines(rule: &StorageRule) -> Vec<String> {
     print::storage(rule)
 }
 
+/// Renders a network entry as the lines of a YAML mapping.
+pub(crate) fn network_lines(rule: &NetworkRule) -> Vec<String> {
+    print::network(rule)
+}
+
 /// Renders a scalar as YAML text in double quotes.
 pub(crate) fn quoted(text: &str) -> String {
     print::quoted(text)

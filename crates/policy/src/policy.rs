@@ -159,7 +159,10 @@ fn widens_network(before: &Policy, after: &Policy) -> bool {
     );
     let allowed = |rule| old.allow.iter().any(|own| own.value.covers(rule));
     new.allow.iter().any(|rule| !allowed(&rule.value))
-        || old.deny.iter().any(|rule| !new.deny.contains(rule))
+        || old
+            .deny
+            .iter()
+            .any(|rule| !new.deny.iter().any(|own| own.value.denies(&rule.value)))
 }
 
 fn widens_environment(before: &Policy, after: &Policy) -> bool {

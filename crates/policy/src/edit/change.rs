@@ -1,13 +1,14 @@
 //! What granting, revoking, blocking and limiting mean for a policy.
 
 use super::draft::Draft;
+use super::target::Target;
 use super::{EditError, Permission};
 use crate::error::{Located, Place};
 use crate::language::{
     Access, EnvironmentRule, EnvironmentSource, LimitRules, NetworkRule, Permissions, StorageRule,
-    allowable, environment_key, nearest, quoted, storage_lines,
+    allowable, environment_key, nearest, network_lines, quoted, storage_lines,
 };
-use crate::pattern::{HostPattern, PathPattern, StorageUri};
+use crate::pattern::{PathPattern, StorageUri};
 use crate::quantity;
 
 const STORAGE_ALLOW: [&str; 3] = ["permissions", "storage", "allow"];
@@ -50,21 +51,7 @@ pub(super) fn grant(draft: &mut Draft, permission: &Permission) -> Result<String
                 write: true,
             },
         ),
-        Permission::Network(host) => {
-            let host = host_pattern(host)?;
-            allowable(&host)?;
-            let lines = host_lines(&host);
-            let network = &draft.document.permissions.network;
-            if let Some(rule) = network.deny.iter().find(|rule| names(&rule.value, &host)) {
-                return Err(blocked(rule.place, &rule.value.to_string()));
-            }
-            if !network.allow.iter().any(|rule| names(&rule.value, &host)) {
-                draft.append(&NETWORK_ALLOW, &lines, |permissions| {
-                    permissions.network.allow.push(new(host_rule(host)))
-                })?;
-            }
-            Ok(entry(&lines))
-        }
+        Permission::Network(target) => grant_network(draft, &Target::parse(target)?),
         Permission::Environment(key) => {
             let key = environment_key(key)?;
             let lines = key_lines(&key);
@@ -93,52 +80,72 @@ fn blocked(place: Place, rule: &str) -> EditError {
     }
 }
 
-fn host_lines(host: &HostPattern) -> Vec<String> {
-    vec![format!("host: {}", quoted(&host.to_string()))]
-}
-
 fn key_lines(key: &str) -> Vec<String> {
     vec![format!("key: {}", quoted(key))]
 }
 
-fn host_rule(host: HostPattern) -> NetworkRule {
-    NetworkRule {
-        host: Some(new(host)),
-        ..NetworkRule::default()
+fn grant_network(draft: &mut Draft, target: &Target) -> Result<String, EditError> {
+    allowable(target.host())?;
+    let rule = target.allowing();
+    let lines = network_lines(&rule);
+    let network = &draft.document.permissions.network;
+    let opposing = target.opposing();
+    if let Some(deny) = network
+        .deny
+        .iter()
+        .find(|deny| deny.value.denies(&opposing))
+    {
+        return Err(blocked(deny.place, &deny.value.to_string()));
     }
+    if !network.allow.iter().any(|own| own.value.covers(&rule)) {
+        draft.append(&NETWORK_ALLOW, &lines, |permissions| {
+            permissions.network.allow.push(new(rule))
+        })?;
+    }
+    Ok(entry(&lines))
 }
 
-/// Tells whether a rule is about all of these hosts.
-fn names(rule: &NetworkRule, host: &HostPattern) -> bool {
-    rule.host.as_ref().is_some_and(|own| own.value.covers(host))
-}
-
-fn same_host(rule: &NetworkRule, host: &HostPattern) -> bool {
-    rule.host.as_ref().is_some_and(|own| own.value == *host)
-}
-
-/// Reads `HOST` or `HOST:443`.
-fn host_pattern(text: &str) -> Result<HostPattern, EditError> {
-    let (host, port) = match text.rsplit_once(':') {
-        Some((host, port))
-            if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) =>
-        {
-            let bracketed = host.starts_with('[') && host.ends_with(']');
-            if bracketed || !host.contains(':') {
-                (host, Some(port))
-            } else {
-                (text, None)
-            }
-        }
-        Some(_) | None => (text, None),
+/// Removes the entries for exactly this host, scheme and port, whatever their methods.
+fn revoke_network(draft: &mut Draft, target: &Target) -> Result<String, EditError> {
+    let rule = target.allowing();
+    let same = |own: &Located<NetworkRule>| {
+        let host = own.value.host.as_ref().map(|host| &host.value);
+        host == Some(target.host()) && own.value.ways().eq(rule.ways())
     };
-    let pattern = HostPattern::parse(host)?;
-    match port {
-        None | Some("443") => Ok(pattern),
-        Some(_) => Err(EditError::NotEnforced(
-            "a rule for a port other than 443 is",
-        )),
+    let others = |own: &&Located<NetworkRule>| {
+        let host = own.value.host.as_ref();
+        let there = host.is_some_and(|host| host.value.covers(target.host()));
+        let ways = || {
+            rule.ways()
+                .any(|way| own.value.ways().any(|own| own == way))
+        };
+        there && ways() && !same(own)
+    };
+    if let Some(other) = draft.document.permissions.network.allow.iter().find(others) {
+        return Err(EditError::StillGranted {
+            line: other.place.line,
+            rule: other.value.to_string(),
+        });
     }
+    remove_all(
+        draft,
+        &NETWORK_ALLOW,
+        |permissions| permissions.network.allow.iter().position(same),
+        |permissions, index| drop(permissions.network.allow.remove(index)),
+    )?;
+    Ok(entry(&network_lines(&rule)))
+}
+
+fn block_network(draft: &mut Draft, target: &Target) -> Result<String, EditError> {
+    let rule = target.denying();
+    let lines = network_lines(&rule);
+    let deny = &draft.document.permissions.network.deny;
+    if !deny.iter().any(|own| own.value.denies(&rule)) {
+        draft.append(&NETWORK_DENY, &lines, |permissions| {
+            permissions.network.deny.push(new(rule))
+        })?;
+    }
+    Ok(entry(&lines))
 }
 
 fn grant_storage(draft: &mut Draft, uri: &str, access: Access) -> Result<String, EditError> {
@@ -206,31 +213,7 @@ pub(super) fn revoke(draft: &mut Draft, permission: &Permission) -> Result<Strin
                 write: true,
             },
         ),
-        Permission::Network(host) => {
-            let host = host_pattern(host)?;
-            let others = |rule: &&Located<NetworkRule>| {
-                names(&rule.value, &host) && !same_host(&rule.value, &host)
-            };
-            if let Some(rule) = draft.document.permissions.network.allow.iter().find(others) {
-                return Err(EditError::StillGranted {
-                    line: rule.place.line,
-                    rule: rule.value.to_string(),
-                });
-            }
-            remove_all(
-                draft,
-                &NETWORK_ALLOW,
-                |permissions| {
-                    permissions
-                        .network
-                        .allow
-                        .iter()
-                        .position(|rule| same_host(&rule.value, &host))
-                },
-                |permissions, index| drop(permissions.network.allow.remove(index)),
-            )?;
-            Ok(entry(&host_lines(&host)))
-        }
+        Permission::Network(target) => revoke_network(draft, &Target::parse(target)?),
         Permission::Environment(key) => {
             let key = environment_key(key)?;
             remove_all(
@@ -304,23 +287,7 @@ pub(super) fn block(draft: &mut Draft, permission: &Permission) -> Result<String
             StorageUri::parse(uri)?;
             Err(EditError::NotEnforced("a storage deny rule is"))
         }
-        Permission::Network(host) => {
-            let host = host_pattern(host)?;
-            let lines = host_lines(&host);
-            if !draft
-                .document
-                .permissions
-                .network
-                .deny
-                .iter()
-                .any(|rule| names(&rule.value, &host))
-            {
-                draft.append(&NETWORK_DENY, &lines, |permissions| {
-                    permissions.network.deny.push(new(host_rule(host)))
-                })?;
-            }
-            Ok(entry(&lines))
-        }
+        Permission::Network(target) => block_network(draft, &Target::parse(target)?),
         Permission::Environment(key) => {
             let key = environment_key(key)?;
             let lines = key_lines(&key);

@@ -261,8 +261,6 @@ fn what_is_not_enforced_is_not_written() {
     for change in [
         PolicyEdit::Block(read("fs://w/a")),
         PolicyEdit::Block(write("fs://w/**")),
-        grant(network("a.example:8080")),
-        grant(network("[::1]:80")),
         limit("rate", "600/m"),
         grant(read("fs://w/*.txt")),
         grant(write("fs://w/**/x")),
@@ -278,8 +276,25 @@ fn what_means_nothing_is_refused() {
     for change in [
         grant(read("/etc/passwd")),
         grant(write("fs:///proc/**")),
-        grant(network("https://a.example")),
+        grant(network("https://a.example/")),
+        grant(network("https://a.example/v1")),
+        grant(network("a.example?x")),
+        grant(network("ftp://a.example")),
+        grant(network("//a.example")),
+        grant(network("user@a.example")),
+        grant(network("a.example:0")),
+        grant(network("a.example:0443")),
+        grant(network("a.example:65536")),
+        grant(network("a.example:")),
+        grant(network("a.example:x")),
+        grant(network("[::1]:0")),
+        grant(network("2130706433")),
         grant(network("*")),
+        grant(network("*:443")),
+        grant(network("*.com")),
+        grant(network("169.254.169.254")),
+        grant(network("http://metadata.google.internal")),
+        grant(network("0.0.0.0:8080")),
         grant(environment("AWS_*")),
         grant(environment("")),
         limit("memory", "lots"),
@@ -306,6 +321,135 @@ fn what_means_nothing_is_refused() {
         edit(clash, &grant(read("fs:///srv/data/**"))),
         Err(EditError::Refused { .. })
     ));
+}
+
+/// A file with nothing but network entries, and a comment for each.
+const NETWORK: &str = "version: \"1.0\"\npermissions:\n  network:\n    allow:\n      # the service\n      - host: \"a.example\"\n      - host: b.example   # also in the clear\n        schemes: [https, http]\n        methods: [GET]\n    deny:   # never these\n      - { host: \"x.example\", ports: [8443] }\n";
+
+fn added(entry: &str) -> String {
+    NETWORK.replace("    deny:", &format!("{entry}    deny:"))
+}
+
+#[test]
+fn requests_are_granted_by_scheme_and_port() {
+    for (target, entry) in [
+        ("c.example", "      - host: \"c.example\"\n"),
+        ("C.example.:443", "      - host: \"c.example\"\n"),
+        ("https://c.example", "      - host: \"c.example\"\n"),
+        (
+            "c.example:8443",
+            "      - host: \"c.example\"\n        ports: [8443]\n",
+        ),
+        (
+            "https://c.example:80",
+            "      - host: \"c.example\"\n        ports: [80]\n",
+        ),
+        (
+            "http://c.example",
+            "      - host: \"c.example\"\n        schemes: [http]\n",
+        ),
+        (
+            "http://c.example:80",
+            "      - host: \"c.example\"\n        schemes: [http]\n",
+        ),
+        (
+            "http://127.0.0.1:8080",
+            "      - host: \"127.0.0.1\"\n        schemes: [http]\n        ports: [8080]\n",
+        ),
+        (
+            "[::1]:8443",
+            "      - host: \"::1\"\n        ports: [8443]\n",
+        ),
+        ("2001:db8::1", "      - host: \"2001:db8::1\"\n"),
+        ("*.c.example", "      - host: \"*.c.example\"\n"),
+        (
+            "http://a.example",
+            "      - host: \"a.example\"\n        schemes: [http]\n",
+        ),
+        ("b.example", "      - host: \"b.example\"\n"),
+        ("x.example", "      - host: \"x.example\"\n"),
+    ] {
+        let after = added(entry);
+        check(NETWORK, &grant(network(target)), &after);
+        check(&after, &grant(network(target)), &after);
+        let revoked = edit(&after, &PolicyEdit::Revoke(network(target)));
+        if target == "b.example" {
+            // The entry with the methods is about the same host, and allows it over http too.
+            assert!(
+                matches!(revoked, Err(EditError::StillGranted { line: 7, .. })),
+                "{revoked:?}"
+            );
+        } else {
+            assert_eq!(revoked.unwrap().text, NETWORK, "{target}");
+        }
+    }
+    for target in ["a.example", "A.example:443", "https://a.example."] {
+        check(NETWORK, &grant(network(target)), NETWORK);
+    }
+    assert!(matches!(
+        edit(NETWORK, &grant(network("x.example:8443"))),
+        Err(EditError::Blocked { line: 11, .. })
+    ));
+}
+
+#[test]
+fn requests_are_revoked_exactly() {
+    check(
+        NETWORK,
+        &PolicyEdit::Revoke(network("a.example")),
+        &NETWORK.replace("      - host: \"a.example\"\n", ""),
+    );
+    for target in [
+        "http://a.example",
+        "a.example:8443",
+        "c.example",
+        "http://b.example:8080",
+    ] {
+        check(NETWORK, &PolicyEdit::Revoke(network(target)), NETWORK);
+    }
+    let one_way = NETWORK.replace("[https, http]", "[http]");
+    check(
+        &one_way,
+        &PolicyEdit::Revoke(network("http://b.example")),
+        &one_way.replace(
+            "      - host: b.example   # also in the clear\n        schemes: [http]\n        methods: [GET]\n",
+            "",
+        ),
+    );
+    let error = edit(NETWORK, &PolicyEdit::Revoke(network("http://b.example"))).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "line 7 still allows it (b.example [schemes: https, http; methods: GET]): revoke or narrow that rule"
+    );
+}
+
+#[test]
+fn requests_are_blocked_as_far_as_it_was_said() {
+    for (target, entry) in [
+        ("c.example", "      - host: \"c.example\"\n"),
+        (
+            "c.example:443",
+            "      - host: \"c.example\"\n        ports: [443]\n",
+        ),
+        (
+            "https://c.example",
+            "      - host: \"c.example\"\n        schemes: [https]\n",
+        ),
+        (
+            "http://c.example:8080",
+            "      - host: \"c.example\"\n        schemes: [http]\n        ports: [8080]\n",
+        ),
+        ("**.com", "      - host: \"**.com\"\n"),
+        ("169.254.169.254", "      - host: \"169.254.169.254\"\n"),
+        ("x.example", "      - host: \"x.example\"\n"),
+    ] {
+        let after = format!("{NETWORK}{entry}");
+        check(NETWORK, &PolicyEdit::Block(network(target)), &after);
+        check(&after, &PolicyEdit::Block(network(target)), &after);
+    }
+    for target in ["x.example:8443", "http://x.example:8443"] {
+        check(NETWORK, &PolicyEdit::Block(network(target)), NETWORK);
+    }
 }
 
 #[test]

@@ -116,6 +116,28 @@ impl NetworkRule {
         hosts && methods && ways()
     }
 
+    /// Tells whether this entry of a deny list denies all that `other` does there.
+    pub(crate) fn denies(&self, other: &Self) -> bool {
+        fn holds<T: PartialEq>(
+            own: &Option<Located<Vec<T>>>,
+            other: &Option<Located<Vec<T>>>,
+        ) -> bool {
+            match (own, other) {
+                (None, _) => true,
+                (Some(_), None) => false,
+                (Some(own), Some(other)) => other.value.iter().all(|item| own.value.contains(item)),
+            }
+        }
+        let hosts = match (&self.host, &other.host) {
+            (Some(own), Some(other)) => own.value.covers(&other.value),
+            (None, _) | (_, None) => return self == other,
+        };
+        hosts
+            && holds(&self.schemes, &other.schemes)
+            && holds(&self.ports, &other.ports)
+            && holds(&self.methods, &other.methods)
+    }
+
     /// Writes the keys that a decision looks at beside the host: ` [schemes: http; ports: 80, 8080]`.
     fn write_keys(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         fn words<T: fmt::Display>(key: &Option<Located<Vec<T>>>) -> Option<String> {

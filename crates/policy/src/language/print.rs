@@ -134,7 +134,8 @@ pub(super) fn storage(rule: &StorageRule) -> Vec<String> {
     ]
 }
 
-fn network(rule: &NetworkRule) -> Vec<String> {
+/// Returns the lines of a network entry.
+pub(super) fn network(rule: &NetworkRule) -> Vec<String> {
     let mut pairs = Vec::new();
     if let Some(host) = &rule.host {
         pairs.push(format!("host: {}", quoted(&host.value.to_string())));

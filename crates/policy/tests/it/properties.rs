@@ -1,6 +1,8 @@
+use std::net::SocketAddr;
+
 use casemate_policy::{
-    Clock, Grant, LinkKind, Operation, Permission, Policy, PolicyEdit, RandomSource, StorageAccess,
-    VirtualPath, edit, widens,
+    Clock, EditError, Grant, HttpTarget, LinkKind, Operation, Permission, Policy, PolicyEdit,
+    RandomSource, StorageAccess, VirtualPath, edit, widens,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -14,8 +16,8 @@ use crate::{admit, policy};
 #[derive(Debug, Clone, Default)]
 struct Draft {
     storage: Vec<(String, &'static str)>,
-    hosts: Vec<&'static str>,
-    denied_hosts: Vec<&'static str>,
+    requests: Vec<String>,
+    denied_requests: Vec<String>,
     variables: Vec<&'static str>,
     denied_variables: Vec<&'static str>,
     clocks: Option<&'static str>,
@@ -25,14 +27,26 @@ struct Draft {
 }
 
 const KEYS: [&str; 4] = ["A", "B", "C", "LONG_KEY"];
-const HOSTS: [&str; 6] = [
-    "a.example",
-    "*.a.example",
+/// What entries of the network lists name.
+const HOSTS: [&str; 7] = [
+    "a.b.example",
+    "*.a.b.example",
     "**.b.example",
-    "x.a.example",
-    "192.0.2.1",
+    "x.a.b.example",
+    "10.0.0.5",
+    "198.41.0.4",
     "2001:db8::1",
 ];
+/// What requests name, and what the names lead to.
+const TARGETS: [&str; 6] = [
+    "a.b.example",
+    "x.a.b.example",
+    "y.x.a.b.example",
+    "b.example",
+    "10.0.0.5",
+    "[2001:db8::1]",
+];
+const ADDRESSES: [&str; 4] = ["10.0.0.5", "198.41.0.4", "2001:db8::1", "169.254.169.254"];
 
 impl Draft {
     fn yaml(&self) -> String {
@@ -47,12 +61,12 @@ impl Draft {
             ));
         }
         text.push_str("  network:\n    allow:\n");
-        for host in &self.hosts {
-            text.push_str(&format!("      - host: \"{host}\"\n"));
+        for request in &self.requests {
+            text.push_str(request);
         }
         text.push_str("    deny:\n");
-        for host in &self.denied_hosts {
-            text.push_str(&format!("      - host: \"{host}\"\n"));
+        for request in &self.denied_requests {
+            text.push_str(request);
         }
         text.push_str("  environment:\n    allow:\n");
         for key in &self.variables {
@@ -89,8 +103,8 @@ impl Draft {
 
     fn reversed(mut self) -> Self {
         self.storage.reverse();
-        self.hosts.reverse();
-        self.denied_hosts.reverse();
+        self.requests.reverse();
+        self.denied_requests.reverse();
         self.variables.reverse();
         self.denied_variables.reverse();
         self
@@ -116,6 +130,35 @@ fn uri() -> impl Strategy<Value = String> {
 
 fn storage() -> impl Strategy<Value = (String, &'static str)> {
     (uri(), select(&["read", "write", "read, write"][..]))
+}
+
+/// An entry of a network list, with some of its keys.
+fn request() -> impl Strategy<Value = String> {
+    let keys = (
+        option::of(select(&["[http]", "[https]", "[https, http]"][..])),
+        option::of(select(&["[443]", "[80]", "[8443, 443]"][..])),
+        option::of(select(&["[GET]", "[POST, GET]"][..])),
+    );
+    (select(&HOSTS[..]), keys).prop_map(|(host, (schemes, ports, methods))| {
+        let mut text = format!("      - host: \"{host}\"\n");
+        for (key, words) in [("schemes", schemes), ("ports", ports), ("methods", methods)] {
+            if let Some(words) = words {
+                text.push_str(&format!("        {key}: {words}\n"));
+            }
+        }
+        text
+    })
+}
+
+/// A network permission as it is typed.
+fn target() -> impl Strategy<Value = String> {
+    let host = select(&HOSTS[..]).prop_map(|host| match host.contains(':') {
+        true => format!("[{host}]"),
+        false => host.to_owned(),
+    });
+    let ports = select(&["", ":443", ":80", ":8443"][..]);
+    (select(&["", "http://", "https://"][..]), host, ports)
+        .prop_map(|(scheme, host, port)| format!("{scheme}{host}{port}"))
 }
 
 fn limits() -> impl Strategy<Value = Vec<(&'static str, String)>> {
@@ -147,8 +190,8 @@ fn limits() -> impl Strategy<Value = Vec<(&'static str, String)>> {
 fn draft() -> impl Strategy<Value = Draft> {
     let lists = (
         vec(storage(), 0..5),
-        vec(select(&HOSTS[..]), 0..3),
-        vec(select(&HOSTS[..]), 0..2),
+        vec(request(), 0..4),
+        vec(request(), 0..2),
         vec(select(&KEYS[..]), 0..4),
         vec(select(&KEYS[..]), 0..2),
     );
@@ -162,12 +205,12 @@ fn draft() -> impl Strategy<Value = Draft> {
     );
     (lists, settings).prop_map(
         |(
-            (storage, hosts, denied_hosts, variables, denied_variables),
+            (storage, requests, denied_requests, variables, denied_variables),
             (clocks, random, limits, strict),
         )| Draft {
             storage,
-            hosts,
-            denied_hosts,
+            requests,
+            denied_requests,
             variables,
             denied_variables,
             clocks,
@@ -176,6 +219,22 @@ fn draft() -> impl Strategy<Value = Draft> {
             strict,
         },
     )
+}
+
+/// Returns the requests of the small alphabet.
+fn targets() -> Vec<HttpTarget> {
+    let mut targets = Vec::new();
+    for authority in TARGETS {
+        for scheme in ["http", "https"] {
+            for port in [80, 443, 8443] {
+                for method in ["GET", "PUT"] {
+                    let authority = format!("{authority}:{port}");
+                    targets.push(HttpTarget::parse(scheme, &authority, method, "/").unwrap());
+                }
+            }
+        }
+    }
+    targets
 }
 
 /// Asks a grant everything that the small alphabet has, and returns what was allowed, in order.
@@ -217,14 +276,13 @@ fn answers(grant: &Grant) -> Vec<bool> {
     for key in KEYS {
         ask(&Operation::Environment { key });
     }
-    for host in HOSTS {
-        ask(&Operation::HttpRequest {
-            scheme: "https",
-            host,
-            port: 443,
-            method: "GET",
-            path: "/",
-        });
+    for target in targets() {
+        ask(&target.operation());
+        // A connection has no method.
+        for address in ADDRESSES.iter().filter(|_| target.method() == "GET") {
+            let address = SocketAddr::new(address.parse().unwrap(), target.port());
+            ask(&target.connect(address, false));
+        }
     }
     for clock in [Clock::Wall, Clock::Monotonic, Clock::Wait] {
         ask(&Operation::Clock { clock });
@@ -256,20 +314,20 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn nothing_is_denied_by_one_more_allow(draft in draft(), rule in storage(), host in select(&HOSTS[..]), key in select(&KEYS[..])) {
+    fn nothing_is_denied_by_one_more_allow(draft in draft(), rule in storage(), request in request(), key in select(&KEYS[..])) {
         let before = ask(&draft.policy(), None);
         let mut more = draft;
         more.storage.insert(0, rule);
-        more.hosts.push(host);
+        more.requests.push(request);
         more.variables.push(key);
         prop_assert!(within(&before, &ask(&more.policy(), None)));
     }
 
     #[test]
-    fn nothing_is_allowed_by_one_more_deny(draft in draft(), host in select(&HOSTS[..]), key in select(&KEYS[..])) {
+    fn nothing_is_allowed_by_one_more_deny(draft in draft(), request in request(), key in select(&KEYS[..])) {
         let before = ask(&draft.policy(), None);
         let mut more = draft;
-        more.denied_hosts.push(host);
+        more.denied_requests.push(request);
         more.denied_variables.push(key);
         prop_assert!(within(&ask(&more.policy(), None), &before));
     }
@@ -306,10 +364,27 @@ proptest! {
                 }
             }
         }
+        for target in targets() {
+            for operation in [target.operation(), target.connect(SocketAddr::new([10, 0, 0, 5].into(), target.port()), false)] {
+                let explanation = grant.explain(&operation);
+                match grant.decide(&operation) {
+                    Ok(permit) => {
+                        prop_assert!(explanation.allowed && explanation.reason.is_none());
+                        prop_assert_eq!(explanation.rule.as_ref(), permit.rule());
+                    }
+                    Err(denial) => {
+                        prop_assert!(!explanation.allowed);
+                        prop_assert_eq!(explanation.reason, Some(denial.reason()));
+                        prop_assert_eq!(explanation.rule.as_ref(), denial.rule());
+                        prop_assert_eq!(explanation.remedy.as_ref(), denial.remedy());
+                    }
+                }
+            }
+        }
     }
 
     #[test]
-    fn a_remedy_is_one(draft in draft(), uri in uri()) {
+    fn a_remedy_is_one(draft in draft(), uri in uri(), sample in 0_usize..9) {
         // What a denial proposes to grant can be granted, and then the operation is allowed.
         let text = draft.yaml();
         let grant = admit(&draft.policy(), None, &["w", "c"]);
@@ -330,6 +405,16 @@ proptest! {
             let after = admit(&policy(&edited.text), None, &["w", "c"]);
             // A root itself is no file: the subtree below it is all that can be granted.
             prop_assert!(after.decide(&operation).is_ok() || uri.ends_with("/**"), "{operation} {uri}");
+        }
+        for target in targets().into_iter().skip(sample).step_by(9) {
+            let Err(denial) = grant.decide(&target.operation()) else { continue };
+            let Some(casemate_policy::Remedy::Grant(arguments)) = denial.remedy() else { continue };
+            let [word, target_text] = arguments.as_slice() else { panic!("{arguments:?}") };
+            prop_assert_eq!(word, "network");
+            let edited = edit(&text, &PolicyEdit::Grant(Permission::Network(target_text.clone())));
+            prop_assert!(edited.is_ok(), "{edited:?}");
+            let after = admit(&policy(&edited.unwrap().text), None, &["w", "c"]);
+            prop_assert!(after.decide(&target.operation()).is_ok(), "{target:?} {target_text}");
         }
     }
 
@@ -394,7 +479,7 @@ proptest! {
     fn what_is_granted_and_revoked_leaves_the_policy_as_it_was(
         draft in draft(),
         uri in uri(),
-        host in select(&HOSTS[..]),
+        target in target(),
         key in select(&KEYS[..]),
         printed in any::<bool>(),
     ) {
@@ -403,13 +488,13 @@ proptest! {
         let permissions = [
             Permission::Read(uri.clone()),
             Permission::Write(uri),
-            Permission::Network(host.to_owned()),
+            Permission::Network(target),
             Permission::Environment(key.to_owned()),
         ];
         for permission in permissions {
             let Ok(granted) = edit(&text, &PolicyEdit::Grant(permission.clone())) else {
                 // Only a deny entry stands in the way of a grant.
-                prop_assert!(!draft.denied_hosts.is_empty() || !draft.denied_variables.is_empty());
+                prop_assert!(!draft.denied_requests.is_empty() || !draft.denied_variables.is_empty());
                 continue;
             };
             let after = policy(&granted.text);
@@ -417,10 +502,27 @@ proptest! {
             if granted.changed {
                 prop_assert!(within(&ask(&before, None), &ask(&after, None)));
                 let revoked = edit(&granted.text, &PolicyEdit::Revoke(permission.clone()));
+                // Entries for some methods of the same host do not make a grant superfluous, and are in the way of revoking.
+                if matches!(permission, Permission::Network(_)) && draft.requests.iter().any(|entry| entry.contains("methods")) {
+                    continue;
+                }
                 prop_assert!(revoked.is_ok(), "{revoked:?}\n{}", granted.text);
                 prop_assert_eq!(policy(&revoked.unwrap().text), before.clone());
             }
         }
+    }
+
+    #[test]
+    fn what_is_blocked_is_denied_and_nothing_else(draft in draft(), target in target()) {
+        let text = draft.yaml();
+        let before = policy(&text);
+        let blocked = edit(&text, &PolicyEdit::Block(Permission::Network(target.clone()))).unwrap();
+        let after = policy(&blocked.text);
+        prop_assert!(!widens(&before, &after));
+        prop_assert!(within(&ask(&after, None), &ask(&before, None)));
+        prop_assert!(!edit(&blocked.text, &PolicyEdit::Block(Permission::Network(target.clone()))).unwrap().changed);
+        let opened = edit(&blocked.text, &PolicyEdit::Grant(Permission::Network(target)));
+        prop_assert!(matches!(opened, Err(EditError::Blocked { .. })), "{opened:?}");
     }
 
     #[test]
