@@ -280,6 +280,21 @@ pub struct Explanation {
     pub remedy: Option<Remedy>,
 }
 
+impl From<Denial> for Explanation {
+    /// Explains a denial that came without a decision, as from [`crate::HttpTarget::parse`].
+    fn from(denial: Denial) -> Self {
+        let content = *denial.0;
+        Self {
+            allowed: false,
+            subject: content.subject,
+            reason: Some(content.reason),
+            sentence: content.explanation,
+            rule: content.rule,
+            remedy: content.remedy,
+        }
+    }
+}
+
 impl fmt::Display for Explanation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let verdict = if self.allowed { "allowed" } else { "denied" };

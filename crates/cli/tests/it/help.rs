@@ -156,7 +156,7 @@ fn help() {
               - env:     See an environment variable
 
       <TARGET>
-              A path or storage URI, HOST[:PORT], or the key of a variable
+              A path or storage URI, HOST[:PORT] or http://HOST[:PORT], or the key of a variable
 
     Options:
           --home <DIR>
@@ -196,7 +196,7 @@ fn help() {
               - env:     See an environment variable
 
       <TARGET>
-              A path or storage URI, HOST[:PORT], or the key of a variable
+              A path or storage URI, HOST[:PORT] or http://HOST[:PORT], or the key of a variable
 
     Options:
           --home <DIR>
@@ -230,7 +230,7 @@ fn help() {
               - env:     See an environment variable
 
       <TARGET>
-              A path or storage URI, HOST[:PORT], or the key of a variable
+              A path or storage URI, HOST[:PORT] or http://HOST[:PORT], or the key of a variable
 
     Options:
           --home <DIR>

@@ -107,8 +107,10 @@ fn explain_answers_what_the_call_would_meet() {
         (vec!["storage", "read", "a.txt"], 2),
         (vec!["network", "api.example.com"], 3),
         (vec!["network", "http://[::1]:8080/x?y"], 3),
-        (vec!["network", "https://user@api.example.com/"], 2),
-        (vec!["network", "ftp://x"], 2),
+        (vec!["network", "https://user@api.example.com/"], 3),
+        (vec!["network", "ftp://x"], 3),
+        (vec!["network", "https:///path"], 2),
+        (vec!["network", "GET", "api.example.com", "more"], 2),
         (vec!["env", "REGION"], 3),
         (vec!["clock"], 0),
         (vec!["clock", "monotonic"], 0),
@@ -124,6 +126,114 @@ fn explain_answers_what_the_call_would_meet() {
         "casemate grant notes write fs://workspace/a.txt"
     );
     assert_eq!(json["reason"], "denied.storage.write");
+}
+
+const REQUESTS: &str = "version: \"1.0\"\npermissions:\n  network:\n    allow:\n      - host: api.example.com\n        methods: [GET]\n      - host: 127.0.0.1\n        schemes: [http]\n        ports: [8080]\n";
+
+#[test]
+fn explain_reads_a_request_as_a_call_does() {
+    let sandbox = Sandbox::with_notes();
+    sandbox.policy(REQUESTS);
+    let explain = |request: &[&str], code: i32| {
+        let mut all = vec!["policy", "explain", "notes", "network"];
+        all.extend(request);
+        all.push("--json");
+        sandbox.run(&all).exits(code).json()
+    };
+    for request in [
+        &["api.example.com"][..],
+        &["API.Example.com.:443"],
+        &["GET", "https://api.example.com/v1?q=1#top"],
+        &["http://127.0.0.1:8080/"],
+        &["POST", "http://127.0.0.1:8080"],
+    ] {
+        assert_eq!(explain(request, 0)["allowed"], true, "{request:?}");
+    }
+    for (request, reason, remedy) in [
+        (
+            &["POST", "api.example.com"][..],
+            "method",
+            Some("add POST to the methods of that rule"),
+        ),
+        (&["get", "api.example.com"], "method", None),
+        (&["CONNECT", "api.example.com"], "method", None),
+        (
+            &["http://api.example.com"],
+            "scheme",
+            Some("casemate grant notes network http://api.example.com"),
+        ),
+        (
+            &["api.example.com:8443"],
+            "port",
+            Some("casemate grant notes network api.example.com:8443"),
+        ),
+        (&["api.example.com:0443"], "port", None),
+        (&["https://user:hunter2@api.example.com/"], "host", None),
+        (&["http://2130706433:8080/"], "host", None),
+        (&["http://[::ffff:127.0.0.1]:8080/"], "host", None),
+        (&["http://169.254.169.254/latest"], "host", None),
+        (&["https://api.example.com/a b"], "path", None),
+    ] {
+        let answer = explain(request, 3);
+        assert_eq!(answer["reason"], format!("denied.network.{reason}"));
+        assert_eq!(answer["to_allow"].as_str(), remedy, "{answer}");
+        assert!(!answer.to_string().contains("hunter2"), "{answer}");
+        assert!(answer["note"].is_null());
+    }
+    // What a name leads to is not known before there is a request.
+    let note = &explain(&["api.example.com"], 0)["note"];
+    assert!(note.as_str().unwrap().contains("denied.network.address"));
+    assert!(explain(&["http://127.0.0.1:8080"], 0)["note"].is_null());
+}
+
+#[test]
+fn requests_are_granted_revoked_and_blocked() {
+    let sandbox = Sandbox::with_notes();
+    std::fs::write(
+        sandbox.path("home/config.toml"),
+        "[grants]\nwithout-terminal = true\n",
+    )
+    .unwrap();
+    sandbox.policy(REQUESTS);
+    let explain = |url: &str| {
+        sandbox
+            .run(&["policy", "explain", "notes", "network", url])
+            .code
+    };
+    for (target, url) in [
+        ("b.example", "https://b.example/"),
+        ("b.example:8443", "https://b.example:8443/"),
+        ("http://b.example", "http://b.example/"),
+        ("http://[::1]:9000", "http://[::1]:9000/"),
+    ] {
+        assert_eq!(explain(url), 3, "{url}");
+        sandbox.run(&["grant", "notes", "network", target]).exits(0);
+        assert_eq!(explain(url), 0, "{url}");
+        let run = sandbox.run(&["grant", "notes", "network", target]).exits(0);
+        assert!(run.out.contains("granted before"), "{}", run.shown());
+        sandbox
+            .run(&["revoke", "notes", "network", target])
+            .exits(0);
+        assert_eq!(explain(url), 3, "{url}");
+    }
+    let text = std::fs::read_to_string(sandbox.path("home/policies/notes.yaml")).unwrap();
+    assert_eq!(text, REQUESTS);
+    sandbox
+        .run(&["block", "notes", "network", "api.example.com"])
+        .exits(0);
+    let run = sandbox
+        .run(&["grant", "notes", "network", "api.example.com"])
+        .exits(2);
+    assert!(run.err.contains("deny wins"), "{}", run.shown());
+    for target in [
+        "*.com",
+        "169.254.169.254",
+        "http://0.0.0.0:80",
+        "a.example/v1",
+    ] {
+        let run = sandbox.run(&["grant", "notes", "network", target]);
+        assert_eq!(run.code, 2, "{target} {}", run.shown());
+    }
 }
 
 #[test]

@@ -542,7 +542,6 @@ fn policies_are_shown_and_explained() {
       concurrency  16
     --- stderr
     warning: line 8, column 9: the root "config" is not bound to a directory, so fs://config is denied
-    warning: line 12, column 9: network api.openai.com: every request is denied, since outgoing requests are not part of this release
 
     exit 0
     --- stdout

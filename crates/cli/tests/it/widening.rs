@@ -23,6 +23,7 @@ fn nothing_is_widened_without_a_terminal() {
         vec!["grant", "notes", "write", "fs://workspace/**"],
         vec!["grant", "notes", "read", "fs:///srv/**"],
         vec!["grant", "notes", "network", "api.example.com"],
+        vec!["grant", "notes", "network", "http://127.0.0.1:8080"],
         vec!["grant", "notes", "env", "REGION"],
         vec!["limit", "notes", "memory=1Gi"],
         vec!["limit", "notes", "time=10m"],

@@ -103,14 +103,7 @@ impl Grant {
                 rule: permit.rule().cloned(),
                 remedy: None,
             },
-            Err(denial) => Explanation {
-                allowed: false,
-                subject: denial.subject().to_owned(),
-                reason: Some(denial.reason()),
-                sentence: denial.explanation().to_owned(),
-                rule: denial.rule().cloned(),
-                remedy: denial.remedy().cloned(),
-            },
+            Err(denial) => denial.into(),
         }
     }
 

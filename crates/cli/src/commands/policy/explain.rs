@@ -7,7 +7,8 @@ use crate::outcome::remedy_for;
 use crate::print::{BAD, GOOD, Page, Printer};
 use crate::settings::Settings;
 use casemate_policy::{
-    Clock, ComponentName, Explanation, Grant, Operation, RandomSource, StorageAccess, VirtualPath,
+    Clock, ComponentName, Explanation, Grant, HttpHost, HttpTarget, Operation, RandomSource,
+    Reason, StorageAccess, VirtualPath,
 };
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
@@ -33,9 +34,11 @@ enum Question {
         path: String,
     },
     /// May it send a request?
+    #[command(override_usage = "casemate policy explain [OPTIONS] <NAME> network [METHOD] <URL>")]
     Network {
-        /// As in https://api.example.com/v1, or a host alone
-        url: String,
+        /// As in https://api.example.com/v1 or HOST[:PORT], with a method before it if that is not GET
+        #[arg(value_name = "URL", required = true, num_args = 1..=2)]
+        request: Vec<String>,
     },
     /// May it see an environment variable?
     Env { key: String },
@@ -78,7 +81,7 @@ pub(crate) fn run(
 ) -> Result<ExitStatus, CommandError> {
     let name = &arguments.name;
     let (_opened, grant) = grant_of(settings, &arguments.bindings, name)?;
-    let explanation = answer(&grant, &arguments.question)?;
+    let Answer { explanation, note } = answer(&grant, &arguments.question)?;
     let remedy = explanation
         .remedy
         .as_ref()
@@ -92,6 +95,7 @@ pub(crate) fn run(
             "why": explanation.sentence,
             "rule": explanation.rule.as_ref().map(rule_json),
             "to_allow": remedy,
+            "note": note,
         }))?;
     } else {
         let mut page = Page::default();
@@ -113,6 +117,9 @@ pub(crate) fn run(
         if let Some(rule) = &explanation.rule {
             page.text("  rule  ").word(&rule.to_string()).end();
         }
+        if let Some(note) = &note {
+            page.text("  note  ").word(note).end();
+        }
         if let Some(remedy) = &remedy {
             page.text("  to allow it: ").line(remedy);
         }
@@ -125,9 +132,15 @@ pub(crate) fn run(
     })
 }
 
+struct Answer {
+    explanation: Explanation,
+    /// What the answer cannot know.
+    note: Option<String>,
+}
+
 /// Asks the grant, the same function that decides when a tool runs.
-fn answer(grant: &Grant, question: &Question) -> Result<Explanation, CommandError> {
-    Ok(match question {
+fn answer(grant: &Grant, question: &Question) -> Result<Answer, CommandError> {
+    let explanation = match question {
         Question::Storage { access, path } => {
             let path = guest_path(path)?;
             let access = match access {
@@ -139,16 +152,7 @@ fn answer(grant: &Grant, question: &Question) -> Result<Explanation, CommandErro
                 access,
             })
         }
-        Question::Network { url } => {
-            let target = Target::parse(url)?;
-            grant.explain(&Operation::HttpRequest {
-                scheme: target.scheme,
-                host: target.host,
-                port: target.port,
-                method: "GET",
-                path: target.path,
-            })
-        }
+        Question::Network { request } => return request_answer(grant, request),
         Question::Env { key } => grant.explain(&Operation::Environment { key }),
         Question::Clock { clock } => {
             let clock = match clock {
@@ -166,7 +170,49 @@ fn answer(grant: &Grant, question: &Question) -> Result<Explanation, CommandErro
             };
             grant.explain(&Operation::Random { source })
         }
+    };
+    Ok(Answer {
+        explanation,
+        note: None,
     })
+}
+
+/// Answers for `URL` or `METHOD URL`, read as it is read when a tool sends a request.
+fn request_answer(grant: &Grant, request: &[String]) -> Result<Answer, CommandError> {
+    let (method, url) = match request {
+        [url] => ("GET", url),
+        [method, url] => (method.as_str(), url),
+        _ => return Err(CommandError::usage("a request is [METHOD] URL")),
+    };
+    let (scheme, rest) = url.split_once("://").unwrap_or(("https", url));
+    // A fragment is never part of a request.
+    let rest = rest.split('#').next().unwrap_or_default();
+    let (authority, path) = match rest.find(['/', '?']) {
+        Some(end) => rest.split_at(end),
+        None => (rest, "/"),
+    };
+    if authority.is_empty() {
+        return Err(CommandError::usage(format!("{url:?} names no host"))
+            .hint("write https://HOST[:PORT]/PATH, or HOST[:PORT] alone"));
+    }
+    let target = match HttpTarget::parse(scheme, authority, method, path) {
+        Ok(target) => target,
+        Err(denial) => {
+            return Ok(Answer {
+                explanation: denial.into(),
+                note: None,
+            });
+        }
+    };
+    let explanation = grant.explain(&target.operation());
+    let note = match target.host() {
+        HttpHost::Name(name) if explanation.allowed => Some(format!(
+            "where {name} leads is not looked up here: a request is denied ({}) if that is a private or another special address",
+            Reason::NetworkAddress
+        )),
+        HttpHost::Name(_) | HttpHost::Address(_) => None,
+    };
+    Ok(Answer { explanation, note })
 }
 
 /// The path as a tool sees it.
@@ -181,58 +227,4 @@ fn guest_path(text: &str) -> Result<VirtualPath, CommandError> {
             "write the path as the tool sees it, such as /workspace/a.txt or fs://workspace/a.txt",
         )
     })
-}
-
-/// The parts of a URL that a decision needs.
-struct Target<'a> {
-    scheme: &'a str,
-    host: &'a str,
-    port: u16,
-    path: &'a str,
-}
-
-impl<'a> Target<'a> {
-    fn parse(text: &'a str) -> Result<Self, CommandError> {
-        let refuse = || {
-            CommandError::usage(format!("{text:?} names no host"))
-                .hint("write https://HOST[:PORT]/PATH, or HOST alone")
-        };
-        let (scheme, rest) = text.split_once("://").unwrap_or(("https", text));
-        let default_port = match scheme {
-            "https" => 443,
-            "http" => 80,
-            _ => return Err(refuse()),
-        };
-        let (authority, path) = match rest.find('/') {
-            Some(slash) => rest.split_at(slash),
-            None => (rest, "/"),
-        };
-        // `user@host` is how a URL is made to look like another one.
-        if authority.contains(['@', '?', '#']) {
-            return Err(refuse());
-        }
-        let bracketed = authority
-            .strip_prefix('[')
-            .and_then(|rest| rest.split_once(']'));
-        let (host, port) = match bracketed {
-            Some((host, rest)) => (host, rest.strip_prefix(':')),
-            None => authority
-                .split_once(':')
-                .map_or((authority, None), |(host, port)| (host, Some(port))),
-        };
-        let port = match port {
-            Some(port) => port.parse().map_err(|_| refuse())?,
-            None => default_port,
-        };
-        let path = path.split(['?', '#']).next().unwrap_or("/");
-        if host.is_empty() {
-            return Err(refuse());
-        }
-        Ok(Self {
-            scheme,
-            host,
-            port,
-            path,
-        })
-    }
 }
