@@ -4,6 +4,7 @@
 #
 #   ./build.sh [FOLDER]    builds into a folder (default: none; what remains is the comparison)
 #   ./build.sh --update    replaces checksums.wasm and checksums.wasm.sha256
+#   ./build.sh --where     prints the cache folder of this build
 #   CASEMATE_CI_CACHE      cache folder (default: ~/.cache/casemate-ci)
 #
 # Exits with 1 if something fails, or if the bytes are others. Needs Python 3.9 or later with pip and venv, curl, PyPI and crates.io.
@@ -17,6 +18,10 @@ adapter_sha256=08af31e188aec735fabb6370000e3c5954eae92d434a63ad22f665b55b01dda4
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${CASEMATE_CI_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/casemate-ci}/c-zig$ziglang-tools$wasm_tools-adapter$adapter
+if [[ ${1:-} == --where ]]; then
+  echo "$cache"
+  exit
+fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 

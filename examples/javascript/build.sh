@@ -4,6 +4,7 @@
 #   ./build.sh [FOLDER [NAME…]]   builds the named components (default: text web) into a folder (default: the one of this script,
 #                                 where git ignores them)
 #   ./build.sh --test             runs `npm test` with the packages of the cache
+#   ./build.sh --where            prints the cache folder of this build
 #   CASEMATE_CI_CACHE             cache folder (default: ~/.cache/casemate-ci); the packages are kept for each package-lock.json
 #
 # Needs Node 20.19 or later, npm and its registry. About 30 seconds and 340 MB the first time, about 6 seconds for a component after.
@@ -13,6 +14,10 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 lock=$(cat "$here/package.json" "$here/package-lock.json" | sha256sum | cut -c1-16)
 cache=${CASEMATE_CI_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/casemate-ci}/javascript-$lock
 
+if [[ ${1:-} == --where ]]; then
+  echo "$cache"
+  exit
+fi
 if [[ ! -e $cache/complete ]]; then
   echo "installing the packages of package-lock.json into $cache" >&2
   rm -rf "$cache"

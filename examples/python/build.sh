@@ -2,6 +2,7 @@
 # Builds tables.wasm, and leaves nothing else in the checkout: componentize-py goes to a cache folder.
 #
 #   ./build.sh [FOLDER]    builds into a folder (default: the one of this script, where git ignores it)
+#   ./build.sh --where     prints the cache folder of this build
 #   CASEMATE_CI_CACHE      cache folder (default: ~/.cache/casemate-ci)
 #
 # Needs Python 3.10 or later with pip and venv, and PyPI. About 20 seconds and 50 MB the first time, about 10 seconds after.
@@ -10,6 +11,10 @@ set -euo pipefail
 version=0.25.1
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${CASEMATE_CI_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/casemate-ci}/componentize-py-$version
+if [[ ${1:-} == --where ]]; then
+  echo "$cache"
+  exit
+fi
 out=$(realpath -m "${1:-$here}")
 mkdir -p "$out"
 
