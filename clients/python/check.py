@@ -18,6 +18,7 @@ import json
 import pathlib
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -484,6 +485,8 @@ def main():
     chosen = parser.parse_args()
     binary = pathlib.Path(chosen.casemate).resolve()
     check = Checks()
+    # Ended from outside, it still ends its servers and removes its folders.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     scratch = tempfile.mkdtemp(prefix="casemate-prepared-")
     try:
         prepared = chosen.prepared
