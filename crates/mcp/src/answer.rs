@@ -111,6 +111,8 @@ fn meta(id: &str, denials: &[DenialRecord], usage: Usage) -> MetaObject {
             "wall_us": usage.wall_us,
             "memory": usage.memory,
             "output": usage.output,
+            "sent": usage.sent,
+            "received": usage.received,
         }),
     );
     if !denials.is_empty() {

@@ -78,6 +78,10 @@ pub struct Usage {
     pub memory: u64,
     /// Size of the result as JSON, in bytes.
     pub output: u64,
+    /// Bytes of HTTP sent to other hosts, heads and bodies.
+    pub sent: u64,
+    /// Bytes of HTTP received from other hosts, heads and bodies.
+    pub received: u64,
 }
 
 /// Identity of a call, fixed when it starts.

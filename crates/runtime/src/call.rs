@@ -185,6 +185,7 @@ impl Call {
             stdout: Capture::default(),
             stderr: Capture::default(),
             meter: Arc::new(Meter::new(limits.cpu)),
+            traffic: Arc::default(),
         };
         let _running = self.machine.enter();
         let id = self.id.clone();
@@ -220,6 +221,8 @@ impl Call {
         usage.memory = observed.meter.peak();
         usage.cpu_us = micros(observed.meter.consumed());
         usage.wall_us = micros(started.elapsed());
+        usage.sent = observed.traffic.sent();
+        usage.received = observed.traffic.received();
         let denials = observed.trail.denials(!outcome.returned());
         record.observe(usage, &denials);
         record.end(
@@ -263,6 +266,8 @@ impl Call {
                 .guests()
                 .cloned()
                 .ok_or_else(|| Failure::internal("the engine has stopped"))?,
+            network: self.shared.network.clone(),
+            listeners: Arc::clone(&self.shared.listeners),
         };
         let realm = self
             .machine

@@ -4,11 +4,12 @@
 //! implemented on it in [`crate::wasi`], and each of those that could reach outside the
 //! sandbox asks [`Grant::decide`] through this module, which also keeps the record.
 
+use crate::egress::{Gate, Listeners, Network, Traffic};
 use crate::limits::{MemoryLimiter, Meter};
 use crate::output::Capture;
 use crate::storage::{Roots, Storage};
 use crate::wasi::clocks::CallClock;
-use crate::wasi::http::{Egress, FIELD_SIZE_LIMIT};
+use crate::wasi::http::FIELD_SIZE_LIMIT;
 use casemate_policy::{
     Clock, ClockMode, Denial, Grant, Operation, Permitted, RandomMode, RandomSource, Reason, Remedy,
 };
@@ -168,7 +169,7 @@ pub(crate) struct Guest {
     storage: Storage,
     environment: Arc<BTreeMap<String, String>>,
     http: WasiHttpCtx,
-    egress: Egress,
+    gate: Gate,
     pub(crate) memory: MemoryLimiter,
     pub(crate) meter: Arc<Meter>,
 }
@@ -215,10 +216,10 @@ impl Guest {
     pub(crate) fn http_parts(
         &mut self,
     ) -> (&mut dyn WasiHttpHooks, &mut ResourceTable, &mut WasiHttpCtx) {
-        (&mut self.egress, &mut self.table, &mut self.http)
+        (&mut self.gate, &mut self.table, &mut self.http)
     }
 
-    /// Asks for something that no release before the one with egress can permit.
+    /// Asks for something that no policy of this release can permit.
     pub(crate) fn refuse(&self, operation: &Operation<'_>) {
         if let Err(denial) = self.grant.decide(operation) {
             self.trail.denied(&denial);
@@ -275,14 +276,17 @@ pub(crate) struct Surroundings {
     pub(crate) roots: Arc<Roots>,
     pub(crate) environment: Arc<BTreeMap<String, String>>,
     pub(crate) pool: tokio::runtime::Handle,
+    pub(crate) network: Option<Arc<Network>>,
+    pub(crate) listeners: Arc<Listeners>,
 }
 
-/// The streams, record and meter of a call, kept by the caller when the store is gone.
+/// The streams, record, meter and traffic of a call, kept by the caller when the store is gone.
 pub(crate) struct Observed {
     pub(crate) trail: Trail,
     pub(crate) stdout: Capture,
     pub(crate) stderr: Capture,
     pub(crate) meter: Arc<Meter>,
+    pub(crate) traffic: Arc<Traffic>,
 }
 
 /// Makes the store of one call from its grant. No other function makes one.
@@ -316,10 +320,14 @@ pub(crate) fn store(
         },
         environment: Arc::clone(&surroundings.environment),
         http,
-        egress: Egress {
-            grant: Arc::clone(grant),
-            trail: observed.trail.clone(),
-        },
+        gate: Gate::new(
+            Arc::clone(grant),
+            observed.trail.clone(),
+            surroundings.network.clone(),
+            Arc::clone(&surroundings.listeners),
+            surroundings.pool.clone(),
+            Arc::clone(&observed.traffic),
+        ),
         memory: MemoryLimiter::new(limits.memory, Arc::clone(&observed.meter)),
         meter: Arc::clone(&observed.meter),
     };

@@ -144,6 +144,7 @@ impl Machine {
             .max_blocking_threads(IO_THREADS)
             .thread_name("casemate-guest")
             .enable_time()
+            .enable_io()
             .build()
             .map_err(|error| EngineError(error.into()))?;
         let ticker =

@@ -33,6 +33,7 @@ mod catalog;
 pub mod compile;
 mod component;
 pub mod docs;
+mod egress;
 mod enforce;
 mod engine;
 pub mod inspect;
@@ -53,9 +54,16 @@ pub use cache::CacheError;
 pub use call::{CallReport, Outcome};
 pub use catalog::{Annotations, Args, Catalog, Problem, StartError, Tool, ToolSpec};
 pub use component::{PrepareError, chain};
+pub use egress::{
+    Deadlines, Dialer, Dns, MAX_ADDRESSES, MAX_LOOKUP_TIME, MAX_REQUEST_BODIES, MAX_REQUESTS,
+    MAX_RESPONSE_BODIES, MAX_RESPONSE_HEAD, MAX_RESPONSE_HEADERS, Network, Pending, ResolveError,
+    Resolver, TrustRoots,
+};
 pub use enforce::DenialRecord;
 pub use engine::EngineError;
 pub use install::{ChangeError, InstallError, InstallPlan, Previous};
 pub use output::Captured;
 pub use runtime::{OpenError, Runtime, RuntimeBuilder, audit_file};
+/// A certificate in DER, as [`TrustRoots`] takes it.
+pub use rustls::pki_types::CertificateDer;
 pub use storage::Roots;

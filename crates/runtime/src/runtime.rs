@@ -5,6 +5,7 @@ use crate::cache::{CacheError, NativeCache};
 use crate::catalog::{Catalog, Problem, Tool};
 use crate::compile::{Compiler, InProcess};
 use crate::component::{Installed, Plan, chain};
+use crate::egress::{Listeners, Network};
 use crate::engine::{EngineError, MAX_CALLS, Machine};
 use crate::inspect::{IntakeLimits, inspect};
 use crate::names::tool_names;
@@ -12,6 +13,7 @@ use crate::storage::Roots;
 use casemate_artifact::{Home, HomeError, LockEntry, LockError, LockFile, Stamp, read_policy_file};
 use casemate_policy::{Admission, ComponentName, Digest, Policy, RootName, Tenant};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -49,6 +51,7 @@ pub struct RuntimeBuilder {
     audit: Option<Arc<dyn AuditSink>>,
     compiler: Arc<dyn Compiler>,
     parallel_compilation: bool,
+    network: Option<Network>,
 }
 
 impl RuntimeBuilder {
@@ -101,6 +104,13 @@ impl RuntimeBuilder {
         self
     }
 
+    /// Lets requests that a policy allows go out. Without a network each of them is refused.
+    #[must_use]
+    pub fn network(mut self, network: Network) -> Self {
+        self.network = Some(network);
+        self
+    }
+
     /// Opens the home, makes what is missing in it, and builds the first catalog.
     ///
     /// # Errors
@@ -125,6 +135,8 @@ impl RuntimeBuilder {
             waiting: AtomicUsize::new(0),
             machine: Mutex::new(None),
             parallel_compilation: self.parallel_compilation,
+            network: self.network.map(Arc::new),
+            listeners: Arc::default(),
         });
         let (catalogs, _) = watch::channel(Arc::new(Catalog::default()));
         let runtime = Runtime {
@@ -160,6 +172,8 @@ pub(crate) struct Shared {
     waiting: AtomicUsize,
     machine: Mutex<Option<Arc<Machine>>>,
     parallel_compilation: bool,
+    pub(crate) network: Option<Arc<Network>>,
+    pub(crate) listeners: Arc<Listeners>,
 }
 
 /// A place among the waiting calls.
@@ -225,6 +239,7 @@ impl Runtime {
             audit: None,
             compiler: Arc::new(InProcess),
             parallel_compilation: false,
+            network: None,
         }
     }
 
@@ -244,6 +259,12 @@ impl Runtime {
     #[must_use]
     pub fn catalogs(&self) -> watch::Receiver<Arc<Catalog>> {
         self.catalogs.subscribe()
+    }
+
+    /// Notes that this process listens at `address`, so that no request of a guest goes there,
+    /// whatever a policy says. The unspecified address means every address of this machine.
+    pub fn listens_on(&self, address: SocketAddr) {
+        self.shared.listeners.add(address);
     }
 
     /// Loads native code of every component, so that no first call waits for it. Blocks.

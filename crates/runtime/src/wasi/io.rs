@@ -62,6 +62,12 @@ impl streams::Host for Guest {
         &mut self,
         error: StreamError,
     ) -> wasmtime::Result<streams::StreamError> {
+        let error = match error {
+            StreamError::LastOperationFailed(cause) => {
+                StreamError::LastOperationFailed(super::http::as_error_code(cause))
+            }
+            other => other,
+        };
         self.table_mut().convert_stream_error(error)
     }
 }

@@ -14,6 +14,7 @@ mod fixture;
 
 mod ambient;
 mod compiling;
+mod egress;
 mod files;
 mod intake;
 mod neighbours;

@@ -1,0 +1,158 @@
+//! Bodies that are counted, in both directions.
+
+use super::budget::Budget;
+use super::exchange::Line;
+use super::failure::{Fault, Faults};
+use super::stream::Waiting;
+use crate::enforce::Trail;
+use bytes::Bytes;
+use casemate_policy::Reason;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::time::Instant;
+use wasmtime_wasi_http::{Error, WasiBody};
+
+/// When the guest last gave a part of its request.
+#[derive(Debug)]
+pub(super) struct Progress(Mutex<Instant>);
+
+impl Progress {
+    pub(super) fn begin() -> Self {
+        Self(Mutex::new(Instant::now()))
+    }
+
+    pub(super) fn last(&self) -> Instant {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+}
+
+/// Records that a limit of bodies ran out.
+pub(super) fn over_limit(trail: &Trail, subject: &str, what: &str, limit: u64) {
+    trail.refused(
+        Reason::LimitBody,
+        subject.to_owned(),
+        &format!("the {what} bodies of one call may have {limit} bytes together"),
+    );
+}
+
+/// The body of a request: what the guest gives, within the call's budget.
+pub(super) struct RequestBody {
+    pub(super) inner: WasiBody,
+    pub(super) budget: Arc<Budget>,
+    pub(super) trail: Trail,
+    pub(super) subject: String,
+    pub(super) progress: Arc<Progress>,
+    pub(super) faults: Arc<Faults>,
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = Fault;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+        let frame = ready!(Pin::new(&mut self.inner).poll_frame(context));
+        self.progress.now();
+        let fault = match frame {
+            None => return Poll::Ready(None),
+            Some(Ok(frame)) => match self.budget.send(frame.data_ref().map_or(0, Bytes::len)) {
+                Ok(()) => return Poll::Ready(Some(Ok(frame))),
+                Err(over) => {
+                    over_limit(&self.trail, &self.subject, "request", over.0);
+                    Fault::RequestBody(over.0)
+                }
+            },
+            Some(Err(_)) => Fault::Unfinished,
+        };
+        self.faults.set(fault);
+        Poll::Ready(Some(Err(fault)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+/// The body of a response: what the server gives, within the call's budget and in time.
+pub(super) struct ResponseBody {
+    /// `None` once it has ended in whatever way.
+    pub(super) inner: Option<Incoming>,
+    pub(super) idle: Duration,
+    pub(super) waiting: Waiting,
+    pub(super) budget: Arc<Budget>,
+    pub(super) trail: Trail,
+    pub(super) subject: String,
+    pub(super) faults: Arc<Faults>,
+    pub(super) line: Arc<Line>,
+}
+
+impl ResponseBody {
+    fn fail(&mut self, error: Error) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        self.inner = None;
+        self.line.failed(&error);
+        Poll::Ready(Some(Err(error)))
+    }
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let Some(inner) = &mut self.inner else {
+            return Poll::Ready(None);
+        };
+        match Pin::new(inner).poll_frame(context) {
+            Poll::Pending => {
+                let idle = self.idle;
+                ready!(self.waiting.poll(idle, context));
+                self.fail(Error::ConnectionReadTimeout)
+            }
+            Poll::Ready(None) => {
+                self.inner = None;
+                Poll::Ready(None)
+            }
+            Poll::Ready(Some(Err(error))) => {
+                let error = self.faults.explain(&error);
+                self.fail(error)
+            }
+            Poll::Ready(Some(Ok(frame))) => {
+                self.waiting.over();
+                match self.budget.receive(frame.data_ref().map_or(0, Bytes::len)) {
+                    Ok(()) => Poll::Ready(Some(Ok(frame))),
+                    Err(over) => {
+                        over_limit(&self.trail, &self.subject, "response", over.0);
+                        self.fail(Error::HttpResponseBodySize(Some(over.0)))
+                    }
+                }
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner
+            .as_ref()
+            .map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+    }
+}

@@ -1,0 +1,141 @@
+//! The point where a request of a guest is decided, before anything of it leaves.
+
+use super::body::over_limit;
+use super::budget::{Budget, Traffic};
+use super::exchange::{Exchange, Sent};
+use super::listeners::Listeners;
+use super::network::{MAX_REQUESTS, Network};
+use crate::enforce::Trail;
+use casemate_policy::{Grant, HttpTarget, Reason};
+use std::sync::Arc;
+use tokio::task::JoinHandle;
+use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
+
+/// What stands between the requests of one call and the network.
+pub(crate) struct Gate {
+    pub(crate) grant: Arc<Grant>,
+    pub(crate) trail: Trail,
+    /// Where granted requests go; without one they go nowhere.
+    pub(crate) network: Option<Arc<Network>>,
+    pub(crate) listeners: Arc<Listeners>,
+    /// Where requests run: never on the thread that reads messages of a client.
+    pub(crate) guests: tokio::runtime::Handle,
+    budget: Arc<Budget>,
+    traffic: Arc<Traffic>,
+}
+
+impl Gate {
+    pub(crate) fn new(
+        grant: Arc<Grant>,
+        trail: Trail,
+        network: Option<Arc<Network>>,
+        listeners: Arc<Listeners>,
+        guests: tokio::runtime::Handle,
+        traffic: Arc<Traffic>,
+    ) -> Self {
+        Self {
+            grant,
+            trail,
+            network,
+            listeners,
+            guests,
+            budget: Arc::new(Budget::default()),
+            traffic,
+        }
+    }
+
+    /// Decides a request, and starts it if it may go. Dropping what is returned ends it.
+    ///
+    /// # Errors
+    ///
+    /// `HTTP-request-denied` for what is not granted, `HTTP-request-body-size` for a body that
+    /// announces more than the call may still send, `connection-limit-reached` for one request
+    /// too many at once. Each of them is on the call's record.
+    pub(crate) fn send(
+        &self,
+        request: http::Request<WasiBody>,
+        options: Option<RequestOptions>,
+    ) -> Result<Running, Error> {
+        let target = self.decide(&request)?;
+        let subject = target.operation().to_string();
+        let Some(network) = self.network.clone() else {
+            let why = "a rule allows it, but this program was started without a network";
+            self.trail.refused(Reason::NetworkHost, subject, why);
+            return Err(Error::HttpRequestDenied);
+        };
+        if let Err(over) = self.budget.could_send(announced(&request)) {
+            over_limit(&self.trail, &subject, "request", over.0);
+            return Err(Error::HttpRequestBodySize(Some(over.0)));
+        }
+        let Some(place) = self.budget.place() else {
+            let why = format!("one call may have {MAX_REQUESTS} requests under way at once");
+            self.trail.refused(Reason::LimitConcurrency, subject, &why);
+            return Err(Error::ConnectionLimitReached);
+        };
+        let exchange = Exchange {
+            deadlines: network.deadlines.lowered(options),
+            grant: Arc::clone(&self.grant),
+            trail: self.trail.clone(),
+            network,
+            listeners: Arc::clone(&self.listeners),
+            budget: Arc::clone(&self.budget),
+            traffic: Arc::clone(&self.traffic),
+            target,
+            subject,
+        };
+        Ok(Running(self.guests.spawn(exchange.run(request, place))))
+    }
+
+    /// Brings the target to its canonical form, and asks the grant.
+    fn decide(&self, request: &http::Request<WasiBody>) -> Result<HttpTarget, Error> {
+        let uri = request.uri();
+        let target = HttpTarget::parse(
+            uri.scheme_str().unwrap_or("https"),
+            uri.authority().map_or("", http::uri::Authority::as_str),
+            request.method().as_str(),
+            uri.path_and_query()
+                .map_or("/", http::uri::PathAndQuery::as_str),
+        );
+        let denied = match target {
+            Ok(target) => match self.grant.decide(&target.operation()) {
+                Ok(_permit) => return Ok(target),
+                Err(denial) => denial,
+            },
+            Err(denial) => denial,
+        };
+        self.trail.denied(&denied);
+        Err(Error::HttpRequestDenied)
+    }
+}
+
+/// The length that a request announces; wasmtime-wasi-http has seen to it that it is one number.
+fn announced(request: &http::Request<WasiBody>) -> u64 {
+    request
+        .headers()
+        .get(http::header::CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok())
+        .and_then(|length| length.parse().ok())
+        .unwrap_or_default()
+}
+
+/// A request under way, which ends when this is dropped.
+pub(crate) struct Running(JoinHandle<Sent>);
+
+impl Running {
+    /// Waits for the head of the response.
+    pub(crate) async fn response(mut self) -> Sent {
+        match (&mut self.0).await {
+            Ok(sent) => sent,
+            Err(error) => {
+                tracing::error!(%error, "a request was lost");
+                Err(Error::InternalError(None))
+            }
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

@@ -1,0 +1,35 @@
+//! Requests of guests on their way out: decide, resolve, check, connect, exchange, count.
+//!
+//! One pass, and every value that was judged is the value that is used. The target is brought to
+//! its only spelling and judged; its name is resolved once; every address of the answer is judged,
+//! and if one of them may not be reached, none is; the connection goes to a judged address and to
+//! nothing else; TLS verifies the name that the policy named. There is no proxy, no redirect, no
+//! cookie, no decompression and no connection that a second request could use.
+//!
+//! All of it runs on the guests' threads. What a request owns is dropped with the call's store, so
+//! that the end of a call, in whatever way, closes its connections.
+
+mod body;
+mod budget;
+mod dial;
+mod exchange;
+mod failure;
+mod gate;
+mod listeners;
+mod network;
+mod resolve;
+mod stream;
+mod tls;
+
+pub(crate) use budget::Traffic;
+pub(crate) use exchange::Sent;
+pub(crate) use gate::Gate;
+pub(crate) use listeners::Listeners;
+
+pub use network::{
+    Deadlines, Dialer, MAX_ADDRESSES, MAX_LOOKUP_TIME, MAX_REQUEST_BODIES, MAX_REQUESTS,
+    MAX_RESPONSE_BODIES, MAX_RESPONSE_HEAD, MAX_RESPONSE_HEADERS, Network, Pending, ResolveError,
+    Resolver,
+};
+pub use resolve::Dns;
+pub use tls::TrustRoots;

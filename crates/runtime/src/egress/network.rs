@@ -1,0 +1,160 @@
+//! What a runtime is given to reach the network, and the bounds that hold whatever it is given.
+
+use super::dial::Direct;
+use super::resolve::Dns;
+use super::tls::TrustRoots;
+use std::future::Future;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use wasmtime_wasi_http::RequestOptions;
+
+/// Requests that one call may have under way at once. One is under way until its response has
+/// been read to the end or dropped.
+pub const MAX_REQUESTS: usize = 8;
+/// Bytes that the response bodies of one call may have together.
+pub const MAX_RESPONSE_BODIES: u64 = 16 << 20;
+/// Bytes that the request bodies of one call may have together.
+pub const MAX_REQUEST_BODIES: u64 = 8 << 20;
+/// Fields in the head of a response, and in its trailer section.
+pub const MAX_RESPONSE_HEADERS: usize = 100;
+/// Bytes of the head of a response, and of its trailer section.
+pub const MAX_RESPONSE_HEAD: usize = 32 << 10;
+/// Addresses of one name that are tried; all of an answer are judged.
+pub const MAX_ADDRESSES: usize = 16;
+/// The longest that one name is looked up, over all servers and repetitions.
+pub const MAX_LOOKUP_TIME: Duration = Duration::from_secs(5);
+/// The longest deadline there is; more would end no call.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A step of the network that takes time.
+pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Why a name has no addresses.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ResolveError {
+    /// No server answered in time.
+    #[error("no name server answered in time")]
+    Timeout,
+    /// A server answered that there is nothing to reach: the response code in DNS's words, such
+    /// as `NXDOMAIN`, or `NOERROR` where the name exists without addresses.
+    #[error("the name servers answered {0}")]
+    Answer(String),
+    /// There was nobody to ask, or what came back was no answer. The text is for the log.
+    #[error("no answer: {0}")]
+    Failed(String),
+}
+
+/// Finds the addresses of a name.
+pub trait Resolver: Send + Sync {
+    /// Looks `name` up as it is: a whole name in lower-case A-labels without a final dot, never an
+    /// address, with nothing appended to it.
+    ///
+    /// The answer is in the order in which the addresses are tried. It is asked once for each
+    /// connection and dropped when the call ends.
+    fn resolve<'a>(&'a self, name: &'a str) -> Pending<'a, Result<Vec<IpAddr>, ResolveError>>;
+}
+
+/// Opens connections.
+pub trait Dialer: Send + Sync {
+    /// Connects to this address and to no other. Dropping it gives up.
+    fn dial(&self, address: SocketAddr) -> Pending<'_, std::io::Result<TcpStream>>;
+}
+
+/// How long a request may take in each of its phases, each at most a day.
+///
+/// A guest may ask for less through its `request-options`, never for more. 0 is a deadline that
+/// has passed: whatever is not there at once is late.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deadlines {
+    /// Until there is a connection, over all addresses; also the most for looking the name up, if
+    /// less than [`MAX_LOOKUP_TIME`]. A guest's `connect-timeout` lowers it.
+    pub connect: Duration,
+    /// Until the TLS handshake is done. A guest's `connect-timeout` lowers it.
+    pub tls: Duration,
+    /// From the last byte that the guest gave of its request until the head of the response is
+    /// there as a whole. A guest's `first-byte-timeout` lowers it.
+    pub first_byte: Duration,
+    /// Between two bytes of a body, in both directions, while the other side is waited for. A
+    /// guest's `between-bytes-timeout` lowers it.
+    pub idle: Duration,
+}
+
+impl Default for Deadlines {
+    /// What the product uses. The wall limit of the call ends whatever these let go on.
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            tls: Duration::from_secs(10),
+            first_byte: Duration::from_secs(120),
+            idle: Duration::from_secs(60),
+        }
+    }
+}
+
+impl Deadlines {
+    /// These, or less where the guest asks for less.
+    pub(super) fn lowered(self, options: Option<RequestOptions>) -> Self {
+        let options = options.unwrap_or_default();
+        let least = |own: Duration, asked: Option<Duration>| {
+            own.min(LONGEST).min(asked.unwrap_or(Duration::MAX))
+        };
+        Self {
+            connect: least(self.connect, options.connect_timeout),
+            tls: least(self.tls, options.connect_timeout),
+            first_byte: least(self.first_byte, options.first_byte_timeout),
+            idle: least(self.idle, options.between_bytes_timeout),
+        }
+    }
+}
+
+/// The network that granted requests of guests go out to.
+pub struct Network {
+    pub(super) resolver: Arc<dyn Resolver>,
+    pub(super) dialer: Arc<dyn Dialer>,
+    pub(super) roots: TrustRoots,
+    pub(super) deadlines: Deadlines,
+}
+
+impl Network {
+    /// A network of these parts.
+    #[must_use]
+    pub fn new(
+        resolver: Arc<dyn Resolver>,
+        dialer: Arc<dyn Dialer>,
+        roots: TrustRoots,
+        deadlines: Deadlines,
+    ) -> Self {
+        Self {
+            resolver,
+            dialer,
+            roots,
+            deadlines,
+        }
+    }
+
+    /// The machine's own network: the name servers of `/etc/resolv.conf`, plain TCP.
+    ///
+    /// Nothing is read before the first lookup, and again when that file has changed: a server may
+    /// start before the network does, and a laptop changes networks.
+    #[must_use]
+    pub fn system(roots: TrustRoots) -> Self {
+        Self::new(
+            Arc::new(Dns::system()),
+            Arc::new(Direct),
+            roots,
+            Deadlines::default(),
+        )
+    }
+}
+
+impl std::fmt::Debug for Network {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Network")
+            .field("deadlines", &self.deadlines)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,12 @@
+//! Requests that guests send: what a rule allows arrives, everything beside it is refused.
+
+mod addresses;
+mod bounds;
+mod deadlines;
+mod dns;
+mod guest;
+mod server;
+mod targets;
+mod tls;
+mod wire;
+mod world;

@@ -1,0 +1,220 @@
+//! How much one call may move (cases S101, S103).
+
+use super::guest::Ask;
+use super::server::{Server, response};
+use super::world::{World, home, plain};
+use crate::fixture::{Fixture, result};
+use casemate_runtime::{MAX_REQUEST_BODIES, MAX_REQUESTS, MAX_RESPONSE_BODIES};
+use serde_json::json;
+use std::sync::Arc;
+
+fn reaching(server: &Server) -> Fixture {
+    let world = World::default()
+        .name("api.example.com", &["9.9.9.1"])
+        .place("9.9.9.1:80", server.address);
+    home(&Arc::new(world), &plain("api.example.com"))
+}
+
+/// Most memory that this process has had at once, in KiB.
+fn peak() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"));
+    line.unwrap()
+        .split_whitespace()
+        .nth(1)
+        .unwrap()
+        .parse()
+        .unwrap()
+}
+
+#[test]
+fn s101_an_endless_body_is_cut_at_the_limit() {
+    // Sent as fast as it is taken, in three ways to frame it.
+    for head in [
+        "HTTP/1.1 200 OK\r\ncontent-length: 2147483648\r\n\r\n",
+        "HTTP/1.1 200 OK\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n",
+    ] {
+        let chunked = head.contains("chunked");
+        let server = Server::plain(move |visit| {
+            visit.head();
+            visit.say(head);
+            let mut piece = vec![b'x'; 64 << 10];
+            if chunked {
+                piece = [b"10000\r\n", piece.as_slice(), b"\r\n"].concat();
+            }
+            while visit.say(&piece) {}
+        });
+        let fixture = reaching(&server);
+        let before = peak();
+        let reply = Ask::http("api.example.com", "/").send(&fixture);
+        assert_eq!(reply.outcome(), "body:HTTP-response-body-size");
+        assert_eq!(
+            reply.refusals(),
+            ["limit.body network api.example.com:80"],
+            "{head}"
+        );
+        assert!(reply.received <= MAX_RESPONSE_BODIES);
+        assert!(reply.received > MAX_RESPONSE_BODIES - (128 << 10));
+        // What was read from the wire is what was handed over, and a few buffers.
+        assert!(reply.report.usage.received < MAX_RESPONSE_BODIES + (1 << 20));
+        server.wait_closed(1);
+        // Other tests run beside this one; a body that was kept would be far beyond this.
+        assert!(peak() - before < 512 << 10, "{} KiB", peak() - before);
+        fixture.ping();
+    }
+}
+
+#[test]
+fn s101_a_body_within_the_limit_arrives() {
+    let server = Server::plain(|visit| {
+        visit.head();
+        visit.say(format!(
+            "HTTP/1.1 200 OK\r\ncontent-length: {MAX_RESPONSE_BODIES}\r\n\r\n"
+        ));
+        let piece = vec![b'x'; 64 << 10];
+        for _ in 0..MAX_RESPONSE_BODIES / piece.len() as u64 {
+            visit.say(&piece);
+        }
+    });
+    let reply = Ask::http("api.example.com", "/").send(&reaching(&server));
+    assert_eq!(reply.answered().received, MAX_RESPONSE_BODIES);
+}
+
+#[test]
+fn s101_a_head_is_bounded_in_number_and_size() {
+    let many: String = (0..100_000)
+        .map(|number| format!("x-{number}: y\r\n"))
+        .collect();
+    let long = format!("x-long: {}\r\n", "y".repeat(10 << 20));
+    let lines = "x: y\r\n".repeat(101);
+    for (headers, outcome) in [
+        (many, "HTTP-response-header-section-size"),
+        (long, "HTTP-response-header-section-size"),
+        (lines, "HTTP-response-header-section-size"),
+        ("x: y\r\n".repeat(99), "ok"),
+        (format!("x-long: {}\r\n", "y".repeat(30 << 10)), "ok"),
+        ("x y: z\r\n".to_owned(), "HTTP-protocol-error"),
+        ("x: y\r\n z\r\n".to_owned(), "HTTP-protocol-error"),
+        ("content-length: 1\r\n".to_owned(), "HTTP-protocol-error"),
+    ] {
+        let server = Server::answering(response("200 OK", &headers, "hello"));
+        let fixture = reaching(&server);
+        let before = peak();
+        let reply = Ask::http("api.example.com", "/").send(&fixture);
+        let shown: String = headers.chars().take(20).collect();
+        assert_eq!(reply.outcome(), outcome, "{shown}");
+        assert!(reply.report.usage.received < 1 << 20);
+        assert!(peak() - before < 512 << 10);
+        server.wait_closed(1);
+        fixture.ping();
+    }
+    for answer in [
+        "",
+        "\r\n\r\n",
+        "hello",
+        "HTTP/9.9 200 OK\r\n\r\n",
+        "HTTP/1.1 2000 OK\r\n\r\n",
+    ] {
+        let server = Server::answering(answer);
+        let fixture = reaching(&server);
+        let outcome = Ask::http("api.example.com", "/").send(&fixture).outcome();
+        let expected = ["HTTP-protocol-error", "HTTP-response-incomplete"];
+        assert!(
+            expected.contains(&outcome.as_str()),
+            "{answer:?}: {outcome}"
+        );
+    }
+}
+
+#[test]
+fn s101_a_flood_of_chunk_extensions_or_trailers_ends() {
+    let extensions = format!("1;{}\r\nx\r\n", "y".repeat(4 << 10));
+    let trailers = format!("0\r\n{}", "x: y\r\n".repeat(10_000));
+    for flood in [extensions, trailers] {
+        let server = Server::plain(move |visit| {
+            visit.head();
+            visit.say("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n");
+            while visit.say(&flood) {}
+        });
+        let fixture = reaching(&server);
+        let reply = Ask::http("api.example.com", "/").send(&fixture);
+        assert!(
+            reply.outcome().starts_with("body:HTTP-"),
+            "{}",
+            reply.outcome()
+        );
+        assert!(reply.report.usage.received < 1 << 20);
+        server.wait_closed(1);
+        fixture.ping();
+    }
+}
+
+#[test]
+fn s103_an_endless_upload_is_cut_at_the_limit() {
+    let received = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counted = Arc::clone(&received);
+    let server = Server::plain(move |visit| {
+        visit.head();
+        let read = visit.drain();
+        counted.store(read, std::sync::atomic::Ordering::SeqCst);
+    });
+    let fixture = reaching(&server);
+    let before = peak();
+    let reply = Ask::http("api.example.com", "/")
+        .upload(10 << 30)
+        .send(&fixture);
+    assert_eq!(reply.outcome(), "HTTP-request-body-size");
+    assert_eq!(reply.refusals(), ["limit.body network api.example.com:80"]);
+    server.wait_closed(1);
+    let read = received.load(std::sync::atomic::Ordering::SeqCst) as u64;
+    // Chunks have a frame of their own.
+    assert!(
+        read <= MAX_REQUEST_BODIES + MAX_REQUEST_BODIES / 100,
+        "{read}"
+    );
+    assert!(peak() - before < 512 << 10);
+    fixture.ping();
+}
+
+#[test]
+fn s103_a_body_that_announces_too_much_does_not_leave() {
+    let server = Server::silent();
+    let fixture = reaching(&server);
+    let ask = |length: u64| {
+        Ask::http("api.example.com", "/")
+            .upload(1)
+            .header("content-length", &length.to_string())
+    };
+    let reply = ask(MAX_REQUEST_BODIES + 1).send(&fixture);
+    assert_eq!(reply.outcome(), "HTTP-request-body-size");
+    assert_eq!(reply.refusals(), ["limit.body network api.example.com:80"]);
+    assert_eq!(server.connections(), 0);
+}
+
+#[test]
+fn one_call_has_eight_requests_under_way() {
+    let silent = Server::silent();
+    let fixture = reaching(&silent);
+    let limit = u32::try_from(MAX_REQUESTS).unwrap();
+    let arguments =
+        json!({"scheme": 0, "authority": "api.example.com", "path": "/", "count": limit + 1});
+    let report = fixture.call("evil_many", arguments);
+    // connection-limit-reached
+    assert_eq!(result(&report), json!(1_011));
+    let refused: Vec<String> = report
+        .denials
+        .iter()
+        .map(|denial| format!("{} {}", denial.reason, denial.subject))
+        .collect();
+    assert_eq!(refused, ["limit.concurrency network api.example.com:80"]);
+    silent.wait_closed(silent.connections());
+    // That many at once are none too many.
+    let server = Server::answering(response("200 OK", "", "hello"));
+    let fixture = reaching(&server);
+    let arguments =
+        json!({"scheme": 0, "authority": "api.example.com", "path": "/", "count": limit});
+    let report = fixture.call("evil_many", arguments);
+    assert_eq!(result(&report), json!(200));
+    assert_eq!(report.denials, []);
+}
