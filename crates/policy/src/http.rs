@@ -167,6 +167,15 @@ pub(crate) fn canonical_name(text: &str) -> Result<String, NameFault> {
             "it is empty or longer than 253 characters",
         ));
     }
+    // URLs have names that no host has; nothing else on the way should have to read them.
+    if !canonical
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+    {
+        return Err(NameFault::Malformed(
+            "it holds a character that no host name has",
+        ));
+    }
     if canonical
         .split('.')
         .any(|label| label.is_empty() || label.len() > MAX_LABEL)
@@ -394,7 +403,7 @@ impl HttpTarget {
         read().map_err(|fault| {
             Denial::new(
                 fault.reason,
-                bounded(&format!("network {shown}")),
+                bounded(&format!("network {}", shown.escape_default())),
                 fault.sentence,
             )
         })

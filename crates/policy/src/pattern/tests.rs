@@ -143,6 +143,8 @@ fn hosts_that_are_refused() {
         "x.com/a",
         "user@x.com",
         "a b",
+        "a;b.com",
+        "a&b.com",
         "x.com\n",
         "127.1",
         "0x7f.1",
