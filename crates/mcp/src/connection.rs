@@ -4,14 +4,10 @@
 //! lets two requests with one id answer for each other. This transport answers the first, waits
 //! with the second and refuses the third, so that behind it there are only sound messages.
 
-mod ids;
-mod message;
 mod read;
-mod scan;
 mod write;
 
-use ids::Ids;
-use message::{Read, Rejection};
+use crate::message::{self, Ids, MAX_MESSAGE, Read, Rejection};
 use read::{Lines, Next};
 use rmcp::RoleServer;
 use rmcp::model::{
@@ -25,8 +21,6 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 use write::Output;
 
-/// Longest message that is read, in bytes.
-pub const MAX_MESSAGE: usize = 16 * 1024 * 1024;
 /// Bytes of answers that may wait for the client to read them. Beyond, no request is read either.
 const MAX_UNREAD: usize = 32 * 1024 * 1024;
 

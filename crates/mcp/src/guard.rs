@@ -1,13 +1,7 @@
 //! Around every request: a bound on how many run, and an answer also when one panics.
 
-use rmcp::model::{
-    ClientNotification, ClientRequest, ErrorCode, ErrorData, ProtocolVersion, ServerConfig,
-    ServerResult,
-};
-use rmcp::service::{NotificationContext, RequestContext};
-use rmcp::{RoleServer, Service};
+use rmcp::model::{ErrorCode, ErrorData};
 use serde_json::json;
-use std::borrow::Cow;
 use std::future::poll_fn;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,24 +9,35 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 
-/// Requests of one client that may be in progress at once, calls that wait for their turn and
-/// open subscriptions included.
+/// Requests that may be in progress at once in one server, calls that wait for their turn and open
+/// subscriptions included.
 pub(crate) const MAX_REQUESTS: usize = 1_024;
 
 /// Code of an answer to a request that finds no room.
-const BUSY: ErrorCode = ErrorCode(-32_000);
+pub(crate) const BUSY: ErrorCode = ErrorCode(-32_000);
 
-/// A service that answers whatever happens inside of `S`.
-pub(crate) struct Guard<S> {
-    inner: S,
+/// Counts the requests in progress.
+#[derive(Default)]
+pub(crate) struct Guard {
     running: AtomicUsize,
 }
 
-impl<S> Guard<S> {
-    pub(crate) fn new(inner: S) -> Self {
-        Self {
-            inner,
-            running: AtomicUsize::new(0),
+impl Guard {
+    /// What came of `request`; an error when there is no room for it, or when it panicked.
+    pub(crate) async fn run<T>(
+        &self,
+        request: impl Future<Output = Result<T, ErrorData>>,
+    ) -> Result<T, ErrorData> {
+        let Some(_place) = self.enter() else {
+            return Err(ErrorData::new(
+                BUSY,
+                format!("limit.concurrency: more than {MAX_REQUESTS} requests are in progress"),
+                Some(json!({ "reason": "limit.concurrency" })),
+            ));
+        };
+        match without_panic(request).await {
+            Some(result) => result,
+            None => Err(defect("a request panicked")),
         }
     }
 
@@ -48,45 +53,6 @@ struct Place<'a>(&'a AtomicUsize);
 impl Drop for Place<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-impl<S: Service<RoleServer>> Service<RoleServer> for Guard<S> {
-    async fn handle_request(
-        &self,
-        request: ClientRequest,
-        context: RequestContext<RoleServer>,
-    ) -> Result<ServerResult, ErrorData> {
-        let Some(_place) = self.enter() else {
-            return Err(ErrorData::new(
-                BUSY,
-                format!("limit.concurrency: more than {MAX_REQUESTS} requests are in progress"),
-                Some(json!({ "reason": "limit.concurrency" })),
-            ));
-        };
-        match without_panic(self.inner.handle_request(request, context)).await {
-            Some(result) => result,
-            None => Err(defect("a request panicked")),
-        }
-    }
-
-    async fn handle_notification(
-        &self,
-        notification: ClientNotification,
-        context: NotificationContext<RoleServer>,
-    ) -> Result<(), ErrorData> {
-        match without_panic(self.inner.handle_notification(notification, context)).await {
-            Some(result) => result,
-            None => Err(defect("a notification panicked")),
-        }
-    }
-
-    fn get_info(&self) -> ServerConfig {
-        self.inner.get_info()
-    }
-
-    fn supported_protocol_versions(&self) -> Cow<'static, [ProtocolVersion]> {
-        self.inner.supported_protocol_versions()
     }
 }
 

@@ -1,7 +1,7 @@
 //! The requests that Casemate serves: discovery, the list of tools, calls, and news of changes.
 
 use crate::answer;
-use crate::guard::correlation_id;
+use crate::guard::{Guard, correlation_id};
 use crate::listing::{Changes, Listing};
 use crate::serve::ServeOptions;
 use crate::text::shown;
@@ -19,11 +19,12 @@ use rmcp::model::{
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{Peer, RoleServer, ServerHandler};
 use serde_json::{Value, json};
+use std::mem;
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 /// How long a client may take a list as fresh: a change on the command line is served within a
 /// second.
@@ -42,15 +43,32 @@ pub(crate) struct Ending {
     pub(crate) calls: CancellationToken,
 }
 
-/// Answers the requests of one client.
-pub(crate) struct Handler {
+/// What all conversations of a server share.
+struct Shared {
     catalogs: watch::Receiver<Arc<Catalog>>,
     listing: Arc<Listing>,
     config: ServerConfig,
     server_info: Value,
-    initialized: AtomicBool,
-    legacy_peer: Arc<OnceLock<Peer<RoleServer>>>,
+    guard: Guard,
     ending: Ending,
+}
+
+/// How far a client of an older protocol has come.
+#[derive(Default)]
+enum Handshake {
+    /// None was begun; modern clients stay here.
+    #[default]
+    None,
+    /// It was greeted. What changes from here on is news to it.
+    Greeted(Changes),
+    /// It has initialized and is told of changes, until this is dropped.
+    Done(#[expect(dead_code, reason = "held for its drop")] AbortOnDropHandle<()>),
+}
+
+/// Answers the requests of one conversation.
+pub(crate) struct Handler {
+    shared: Arc<Shared>,
+    handshake: Mutex<Handshake>,
 }
 
 impl Handler {
@@ -67,79 +85,68 @@ impl Handler {
         let server_info = json!({ "name": server.name, "version": server.version });
         let mut config = ServerConfig::new(capabilities).with_server_info(server);
         config.instructions = options.instructions;
-        Self {
+        Self::of(Arc::new(Shared {
             catalogs,
             listing: Arc::new(Listing::new(options.tools)),
             config,
             server_info,
-            initialized: AtomicBool::new(false),
-            legacy_peer: Arc::default(),
+            guard: Guard::default(),
             ending,
+        }))
+    }
+
+    fn of(shared: Arc<Shared>) -> Self {
+        Self {
+            shared,
+            handshake: Mutex::default(),
         }
     }
 
-    /// Where the client of an older handshake is found once it has initialized.
-    pub(crate) fn legacy_peer(&self) -> Arc<OnceLock<Peer<RoleServer>>> {
-        Arc::clone(&self.legacy_peer)
+    /// For another conversation with the same server.
+    pub(crate) fn another(&self) -> Self {
+        Self::of(Arc::clone(&self.shared))
     }
 
     /// News of the list from now on.
-    pub(crate) fn changes(&self) -> Changes {
-        Changes::from_now(self.catalogs.clone(), Arc::clone(&self.listing))
+    fn changes(&self) -> Changes {
+        let shared = &self.shared;
+        Changes::from_now(shared.catalogs.clone(), Arc::clone(&shared.listing))
     }
 
-    fn catalog(&self) -> Arc<Catalog> {
-        Arc::clone(&self.catalogs.borrow())
+    fn tools(&self) -> Arc<Vec<Tool>> {
+        let catalog = Arc::clone(&self.shared.catalogs.borrow());
+        self.shared.listing.tools(&catalog)
+    }
+
+    fn handshake(&self) -> MutexGuard<'_, Handshake> {
+        self.handshake
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Names the server in a result, as the modern protocol asks for.
     fn sign(&self, meta: &mut Option<MetaObject>) {
         meta.get_or_insert_default()
-            .insert(SERVER_INFO.to_owned(), self.server_info.clone());
-    }
-}
-
-fn is_modern(context: &RequestContext<RoleServer>) -> bool {
-    context
-        .protocol_version()
-        .is_some_and(|version| version >= ProtocolVersion::V_2026_07_28)
-}
-
-/// The client in its own words, for the audit log.
-fn caller(context: &RequestContext<RoleServer>) -> String {
-    match context.client_info() {
-        Some(client) => format!("{} {}", client.name, client.version),
-        None => "unknown".to_owned(),
-    }
-}
-
-impl ServerHandler for Handler {
-    fn get_info(&self) -> ServerConfig {
-        self.config.clone()
+            .insert(SERVER_INFO.to_owned(), self.shared.server_info.clone());
     }
 
-    async fn initialize(
-        &self,
-        request: InitializeRequestParams,
-        context: RequestContext<RoleServer>,
-    ) -> Result<InitializeResult, ErrorData> {
-        // A second handshake would change the era of a conversation in its midst.
-        if self.initialized.swap(true, Ordering::Relaxed) {
-            return Err(ErrorData::invalid_request("already initialized", None));
+    /// The client in its own words, for the audit log.
+    fn caller(&self, context: &RequestContext<RoleServer>) -> String {
+        let client = match &*self.handshake() {
+            // Over HTTP rmcp makes a client up where the request names none.
+            Handshake::None => context.meta.client_info(),
+            Handshake::Greeted(_) | Handshake::Done(_) => context.client_info(),
+        };
+        match client {
+            Some(client) => format!("{} {}", client.name, client.version),
+            None => "unknown".to_owned(),
         }
-        context.peer.set_peer_info(request.clone());
-        self.negotiate_initialize(&request)
     }
 
-    async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
-        // Sent more than once, the first counts: it is the same peer.
-        let _ = self.legacy_peer.set(context.peer);
-    }
-
-    async fn list_tools(
+    fn listed(
         &self,
         request: Option<PaginatedRequestParams>,
-        context: RequestContext<RoleServer>,
+        context: &RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         if request.is_some_and(|request| request.cursor.is_some()) {
             return Err(ErrorData::invalid_params(
@@ -147,9 +154,8 @@ impl ServerHandler for Handler {
                 None,
             ));
         }
-        let tools = self.listing.tools(&self.catalog());
-        let mut result = ListToolsResult::with_all_items(tools.to_vec());
-        if is_modern(&context) {
+        let mut result = ListToolsResult::with_all_items(self.tools().to_vec());
+        if is_modern(context) {
             result = result
                 .with_ttl_ms(LIST_TTL_MS)
                 .with_cache_scope(CacheScope::Private);
@@ -158,18 +164,13 @@ impl ServerHandler for Handler {
         Ok(result)
     }
 
-    fn get_tool(&self, name: &str) -> Option<Tool> {
-        let tools = self.listing.tools(&self.catalog());
-        tools.iter().find(|tool| tool.name == name).cloned()
-    }
-
-    async fn call_tool(
+    async fn called(
         &self,
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let tool = self.catalogs.borrow().tool(&request.name).cloned();
-        let served = tool.filter(|tool| self.listing.serves(tool.spec()));
+        let tool = self.shared.catalogs.borrow().tool(&request.name).cloned();
+        let served = tool.filter(|tool| self.shared.listing.serves(tool.spec()));
         let Some(tool) = served else {
             let name = shown(&request.name, MAX_ECHO);
             return Err(ErrorData::invalid_params(
@@ -182,12 +183,12 @@ impl ServerHandler for Handler {
             Err(error) => answer::failure(Reason::InvalidArguments, &error.to_string(), None),
             Ok(arguments) => {
                 let cancel = context.ct.child_token();
-                let caller = caller(&context);
+                let caller = self.caller(&context);
                 let mut call = pin!(tool.call(&caller, arguments, cancel.clone()));
                 let report = tokio::select! {
                     biased;
                     report = &mut call => report,
-                    () = self.ending.calls.cancelled() => {
+                    () = self.shared.ending.calls.cancelled() => {
                         cancel.cancel();
                         call.await
                     }
@@ -209,6 +210,96 @@ impl ServerHandler for Handler {
         Ok(result.into())
     }
 
+    async fn listened(&self, subscription: SubscriptionContext) -> Result<(), ErrorData> {
+        let mut changes = self.changes();
+        loop {
+            tokio::select! {
+                () = subscription.cancelled() => return Ok(()),
+                () = self.shared.ending.input.cancelled() => return Ok(()),
+                () = changes.next() => {}
+            }
+            if let Err(error) = subscription.sink().notify_tool_list_changed().await {
+                tracing::debug!(%error, "a subscriber cannot be told of a change");
+                return Ok(());
+            }
+        }
+    }
+}
+
+fn is_modern(context: &RequestContext<RoleServer>) -> bool {
+    context
+        .protocol_version()
+        .is_some_and(|version| version >= ProtocolVersion::V_2026_07_28)
+}
+
+/// Tells the client of an older handshake when the list changes; modern ones subscribe.
+async fn tell(mut changes: Changes, peer: Peer<RoleServer>) {
+    loop {
+        changes.next().await;
+        if let Err(error) = peer.notify_tool_list_changed().await {
+            tracing::debug!(%error, "the client cannot be told of a change");
+            return;
+        }
+    }
+}
+
+impl ServerHandler for Handler {
+    fn get_info(&self) -> ServerConfig {
+        self.shared.config.clone()
+    }
+
+    async fn initialize(
+        &self,
+        request: InitializeRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<InitializeResult, ErrorData> {
+        let greeted = Handshake::Greeted(self.changes());
+        {
+            let mut handshake = self.handshake();
+            // A second one would change the era of a conversation in its midst.
+            if !matches!(*handshake, Handshake::None) {
+                return Err(ErrorData::invalid_request("already initialized", None));
+            }
+            *handshake = greeted;
+        }
+        context.peer.set_peer_info(request.clone());
+        self.negotiate_initialize(&request)
+    }
+
+    async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
+        let mut handshake = self.handshake();
+        *handshake = match mem::take(&mut *handshake) {
+            Handshake::Greeted(changes) => {
+                let told = tokio::spawn(tell(changes, context.peer));
+                Handshake::Done(AbortOnDropHandle::new(told))
+            }
+            // Sent more than once, the first counts; without a handshake it means nothing.
+            other @ (Handshake::None | Handshake::Done(_)) => other,
+        };
+    }
+
+    async fn list_tools(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        let listed = async { self.listed(request, &context) };
+        self.shared.guard.run(listed).await
+    }
+
+    fn get_tool(&self, name: &str) -> Option<Tool> {
+        let tools = self.tools();
+        tools.iter().find(|tool| tool.name == name).cloned()
+    }
+
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        self.shared.guard.run(self.called(request, context)).await
+    }
+
     fn accepted_subscription_filter(
         &self,
         _requested: &SubscriptionFilter,
@@ -217,18 +308,7 @@ impl ServerHandler for Handler {
     }
 
     async fn listen(&self, subscription: SubscriptionContext) -> Result<(), ErrorData> {
-        let mut changes = self.changes();
-        loop {
-            tokio::select! {
-                () = subscription.cancelled() => return Ok(()),
-                () = self.ending.input.cancelled() => return Ok(()),
-                () = changes.next() => {}
-            }
-            if let Err(error) = subscription.sink().notify_tool_list_changed().await {
-                tracing::debug!(%error, "a subscriber cannot be told of a change");
-                return Ok(());
-            }
-        }
+        self.shared.guard.run(self.listened(subscription)).await
     }
 
     async fn complete(

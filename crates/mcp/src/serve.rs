@@ -1,26 +1,24 @@
-//! One client from its first message to its last.
+//! How a server presents itself, and one client on two byte streams from first message to last.
 
 use crate::connection::Connection;
-use crate::guard::Guard;
 use crate::handler::{Ending, Handler};
-use crate::listing::Changes;
 use casemate_runtime::{Catalog, ToolSpec};
 use rmcp::service::{QuitReason, ServerInitializeError};
-use rmcp::{Peer, RoleServer};
 use std::fmt;
+use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::AbortOnDropHandle;
 
 /// How long calls in progress may go on when the client has closed its end: a script that pipes
 /// its requests in and waits gets the answers of quick calls.
 const GRACE: Duration = Duration::from_millis(1_000);
 /// How long stopping the calls and writing the answers may take after that.
-const FLUSH: Duration = Duration::from_millis(700);
+pub(crate) const FLUSH: Duration = Duration::from_millis(700);
 
 /// What the model is told of the server. The first 512 characters stand on their own.
 const INSTRUCTIONS: &str = "Each tool runs in a sandbox and reaches only what the person has granted it. \
@@ -74,6 +72,15 @@ pub enum ServeError {
     /// The loop that serves the client ended by a panic.
     #[error("a defect in Casemate ended the connection")]
     Defect(#[source] tokio::task::JoinError),
+    /// Other machines could reach the listener.
+    #[error(
+        "{0} can be reached from other machines: MCP over HTTP has no authentication, so it is served \
+         on a loopback address only, such as 127.0.0.1"
+    )]
+    NotLoopback(SocketAddr),
+    /// The listener cannot be used.
+    #[error("the listening socket cannot be used")]
+    Listener(#[source] io::Error),
 }
 
 /// Serves one client on this process's standard input and output, until the input ends or `stop`
@@ -124,8 +131,6 @@ where
         quit.clone().drop_guard(),
     );
     let handler = Handler::new(catalogs, options, ending.clone());
-    let news = tell_legacy(handler.changes(), handler.legacy_peer());
-    let _news = AbortOnDropHandle::new(tokio::spawn(news));
     let connection = Connection::new(
         reader,
         writer,
@@ -133,7 +138,7 @@ where
         ending.input.clone(),
         quit.clone(),
     );
-    let mut session = pin!(session(Guard::new(handler), connection));
+    let mut session = pin!(session(handler, connection));
 
     tokio::select! {
         ended = &mut session => return ended,
@@ -155,10 +160,7 @@ where
     }
 }
 
-async fn session<R, W>(
-    service: Guard<Handler>,
-    connection: Connection<R, W>,
-) -> Result<(), ServeError>
+async fn session<R, W>(service: Handler, connection: Connection<R, W>) -> Result<(), ServeError>
 where
     R: AsyncRead + Send + Unpin + 'static,
     W: AsyncWrite + Send + Unpin + 'static,
@@ -178,17 +180,5 @@ where
     match running.waiting().await {
         Ok(QuitReason::JoinError(error)) | Err(error) => Err(ServeError::Defect(error)),
         Ok(_) => Ok(()),
-    }
-}
-
-/// Tells the client of an older handshake when the list changes; modern ones subscribe.
-async fn tell_legacy(mut changes: Changes, peer: Arc<OnceLock<Peer<RoleServer>>>) {
-    loop {
-        changes.next().await;
-        if let Some(peer) = peer.get()
-            && let Err(error) = peer.notify_tool_list_changed().await
-        {
-            tracing::debug!(%error, "the client cannot be told of a change");
-        }
     }
 }

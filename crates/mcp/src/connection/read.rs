@@ -1,6 +1,6 @@
 //! Lines of bounded length.
 
-use super::scan::Scan;
+use crate::message::Scan;
 use bytes::BytesMut;
 use rmcp::model::RequestId;
 use std::io;

@@ -1,14 +1,16 @@
 use super::*;
 use crate::connection::Connection;
-use rmcp::ServerHandler;
-use rmcp::model::{ListToolsResult, PaginatedRequestParams};
+use rmcp::model::{CustomRequest, CustomResult, ListToolsResult, PaginatedRequestParams};
+use rmcp::service::RequestContext;
+use rmcp::{RoleServer, ServerHandler};
 use serde_json::Value;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, DuplexStream, ReadHalf};
 use tokio_util::sync::CancellationToken;
 
-/// Panics on a list, and never answers a completion.
-struct Broken;
+/// Panics on a list, and never answers what it does not know.
+#[derive(Default)]
+struct Broken(Guard);
 
 impl ServerHandler for Broken {
     async fn list_tools(
@@ -16,12 +18,19 @@ impl ServerHandler for Broken {
         _request: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        tokio::task::yield_now().await;
-        panic!("a secret");
+        let broken = async {
+            tokio::task::yield_now().await;
+            panic!("a secret");
+        };
+        self.0.run(broken).await
     }
 
-    async fn ping(&self, _context: RequestContext<RoleServer>) -> Result<(), ErrorData> {
-        std::future::pending().await
+    async fn on_custom_request(
+        &self,
+        _request: CustomRequest,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        self.0.run(std::future::pending()).await
     }
 }
 
@@ -37,7 +46,7 @@ async fn a_panic_is_answered_and_too_many_requests_are_refused() {
     let token = CancellationToken::new;
     let connection = Connection::new(reader, writer, token(), token(), token());
     let serving = tokio::spawn(async {
-        let running = rmcp::serve_server(Guard::new(Broken), connection).await;
+        let running = rmcp::serve_server(Broken::default(), connection).await;
         running.unwrap().waiting().await.unwrap()
     });
     let (reader, mut writer) = tokio::io::split(theirs);
@@ -56,8 +65,8 @@ async fn a_panic_is_answered_and_too_many_requests_are_refused() {
     assert!(!panicked.to_string().contains("secret"));
 
     for id in 0..=MAX_REQUESTS {
-        let ping = format!("{{\"jsonrpc\":\"2.0\",\"id\":\"p{id}\",\"method\":\"ping\"}}\n");
-        writer.write_all(ping.as_bytes()).await.unwrap();
+        let wait = format!("{{\"jsonrpc\":\"2.0\",\"id\":\"p{id}\",\"method\":\"wait\"}}\n");
+        writer.write_all(wait.as_bytes()).await.unwrap();
     }
     let refused = answer(&mut lines).await;
     assert_eq!(refused["error"]["code"], -32000);

@@ -2,6 +2,7 @@
 
 use crate::client::Client;
 use crate::common::wasi_component;
+use crate::http::client::Server;
 use casemate_artifact::{Home, Reference};
 use casemate_mcp::{ServeOptions, ToolFilter, serve_on};
 use casemate_policy::ComponentName;
@@ -177,6 +178,21 @@ impl Fixture {
             stop.clone(),
         );
         Client::new(theirs, stop, tokio::spawn(serving))
+    }
+
+    /// A server on a port of loopback.
+    pub(crate) fn server(&self) -> Server {
+        self.server_of(None)
+    }
+
+    /// A server on a port of loopback, of what `tools` lets through.
+    pub(crate) fn server_of(&self, tools: Option<ToolFilter>) -> Server {
+        let options = ServeOptions {
+            version: "9.9.9".to_owned(),
+            tools,
+            ..ServeOptions::default()
+        };
+        Server::new(self.runtime.catalogs(), options)
     }
 
     pub(crate) fn write_policy(&self, text: &str) {

@@ -190,7 +190,7 @@ async fn s204_a_client_that_reads_nothing_takes_bounded_memory() {
 }
 
 /// Bytes of memory that this process holds.
-fn resident() -> usize {
+pub(crate) fn resident() -> usize {
     let status = std::fs::read_to_string("/proc/self/statm").unwrap();
     let pages: usize = status.split(' ').nth(1).unwrap().parse().unwrap();
     pages * 4096

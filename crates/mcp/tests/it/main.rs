@@ -17,6 +17,7 @@ mod eras;
 mod filter;
 mod fixture;
 mod hostile;
+mod http;
 mod shutdown;
 
 /// Held by tests that move megabytes about, or measure who does.

@@ -1,6 +1,6 @@
 //! Follows JSON text that is too large to keep, or too odd to read, for the id of the request.
 
-use super::message::{Id, MAX_ID};
+use super::{Id, MAX_ID};
 use rmcp::model::RequestId;
 
 /// Longest text of an id: escapes take six bytes a character.
@@ -8,7 +8,7 @@ const MAX_TEXT: usize = 6 * MAX_ID + 2;
 
 /// A position in JSON text. What it finds is right for valid JSON and unspecified for other text.
 #[derive(Default)]
-pub(super) struct Scan {
+pub(crate) struct Scan {
     depth: u32,
     in_string: bool,
     escaped: bool,
@@ -22,21 +22,21 @@ pub(super) struct Scan {
 
 impl Scan {
     /// Goes on over `bytes`.
-    pub(super) fn feed(&mut self, bytes: &[u8]) {
+    pub(crate) fn feed(&mut self, bytes: &[u8]) {
         for &byte in bytes {
             self.step(byte);
         }
     }
 
     /// The id of the outermost object, once the text has been fed to its end.
-    pub(super) fn id(self) -> Option<RequestId> {
+    pub(crate) fn id(self) -> Option<RequestId> {
         (self.depth == 0 && !self.in_string)
             .then_some(self.id)
             .flatten()
     }
 
     /// How many values there are, give or take a factor of two.
-    pub(super) fn values(&self) -> usize {
+    pub(crate) fn values(&self) -> usize {
         self.values
     }
 

@@ -1,6 +1,6 @@
 //! Which request ids are in use.
 
-use super::message::Rejection;
+use super::Rejection;
 use crate::text::shown;
 use rmcp::model::RequestId;
 use std::collections::{HashSet, VecDeque};
@@ -13,7 +13,7 @@ const MAX_ECHO: usize = 64;
 
 /// The ids of one client.
 #[derive(Default)]
-pub(super) struct Ids {
+pub(crate) struct Ids {
     open: HashSet<RequestId>,
     taken_back: VecDeque<RequestId>,
 }
@@ -25,7 +25,7 @@ impl Ids {
     ///
     /// Fails for an id of a request in progress. The error goes without the id: with it, the
     /// client would take it for the answer to the first.
-    pub(super) fn open(&mut self, id: &RequestId) -> Result<(), Rejection> {
+    pub(crate) fn open(&mut self, id: &RequestId) -> Result<(), Rejection> {
         if self.taken_back.contains(id) || !self.open.insert(id.clone()) {
             let shown = shown(&id.to_string(), MAX_ECHO);
             return Err(Rejection::invalid_request(
@@ -37,12 +37,12 @@ impl Ids {
     }
 
     /// Notes that a request is answered.
-    pub(super) fn close(&mut self, id: &RequestId) {
+    pub(crate) fn close(&mut self, id: &RequestId) {
         self.open.remove(id);
     }
 
     /// Notes that the client gave a request up; false when there is none.
-    pub(super) fn take_back(&mut self, id: &RequestId) -> bool {
+    pub(crate) fn take_back(&mut self, id: &RequestId) -> bool {
         let Some(id) = self.open.take(id) else {
             return false;
         };

@@ -93,6 +93,22 @@ fn depth_and_odd_numbers_are_refused_with_the_id() {
 }
 
 #[test]
+fn no_key_may_occur_twice() {
+    for line in [
+        r#"{"jsonrpc":"2.0","id":5,"method":"ping","method":"tools/list"}"#,
+        r#"{"jsonrpc":"2.0","id":5,"method":"tools/call","params":{"name":"a"},"params":{"name":"b"}}"#,
+        r#"{"jsonrpc":"2.0","id":5,"method":"tools/call","params":{"name":"a","name":"b"}}"#,
+        r#"{"jsonrpc":"2.0","id":5,"method":"tools/call","params":{"name":"a","arguments":{"x":[{"y":1,"\u0079":2}]}}}"#,
+    ] {
+        assert_eq!(code(line), (-32600, json!(5)), "{line}");
+    }
+    assert_eq!(
+        code(r#"{"jsonrpc":"2.0","id":5,"id":6,"method":"ping"}"#).0,
+        -32600
+    );
+}
+
+#[test]
 fn params_that_do_not_fit_are_invalid_params() {
     for params in [
         "",

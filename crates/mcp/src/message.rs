@@ -1,7 +1,13 @@
-//! A line as a message, or as the error that says why it is none.
+//! A text as a message, or as the error that says why it is none.
 
-use super::MAX_MESSAGE;
-use super::scan::Scan;
+mod ids;
+mod scan;
+mod value;
+
+pub(crate) use ids::Ids;
+pub(crate) use scan::Scan;
+
+use crate::guard::BUSY;
 use crate::handler::is_served;
 use crate::text::shown;
 use rmcp::model::{
@@ -15,9 +21,12 @@ use serde_json::error::Category;
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 use std::fmt;
+use value::Unambiguous;
 
+/// Longest message that is read from a stream, in bytes.
+pub const MAX_MESSAGE: usize = 16 * 1024 * 1024;
 /// Longest id of a request, in bytes.
-pub(super) const MAX_ID: usize = 256;
+const MAX_ID: usize = 256;
 /// Characters of a method that are repeated to the client.
 const MAX_ECHO: usize = 64;
 /// Messages longer than this are measured before they are built.
@@ -27,7 +36,7 @@ const MEASURED: usize = 1024 * 1024;
 const MAX_VALUES: usize = 2 << 20;
 
 /// A sound message.
-pub(super) enum Read {
+pub(crate) enum Read {
     /// Something to answer.
     Request {
         id: RequestId,
@@ -41,9 +50,9 @@ pub(super) enum Read {
     Nothing,
 }
 
-/// The answer to a line that is no sound message.
+/// The answer to what is no sound message.
 #[derive(Debug)]
-pub(super) struct Rejection(Box<Refused>);
+pub(crate) struct Rejection(Box<Refused>);
 
 /// Not rmcp's type, which leaves an unknown id out where JSON-RPC wants null.
 #[derive(Debug, Serialize)]
@@ -62,13 +71,13 @@ impl Rejection {
         }))
     }
 
-    fn parse(message: impl fmt::Display) -> Self {
+    pub(crate) fn parse(message: impl fmt::Display) -> Self {
         // What cannot be parsed has no id that could be trusted.
         let message = format!("Parse error: {message}");
         Self::new(ErrorCode::PARSE_ERROR, None, message, None)
     }
 
-    pub(super) fn invalid_request(id: Option<RequestId>, message: impl fmt::Display) -> Self {
+    pub(crate) fn invalid_request(id: Option<RequestId>, message: impl fmt::Display) -> Self {
         let message = format!("Invalid request: {message}");
         Self::new(ErrorCode::INVALID_REQUEST, id, message, None)
     }
@@ -79,13 +88,39 @@ impl Rejection {
     }
 
     /// A message of more than `max` bytes.
-    pub(super) fn too_long(id: Option<RequestId>, max: usize) -> Self {
+    pub(crate) fn too_long(id: Option<RequestId>, max: usize) -> Self {
         let message = format!(
             "limit.body: the message is longer than {} MiB",
             max / (1024 * 1024)
         );
         let data = json!({ "reason": "limit.body", "max_bytes": max });
         Self::new(ErrorCode::INVALID_REQUEST, id, message, Some(data))
+    }
+
+    /// Headers that do not fit each other or the message.
+    pub(crate) fn header_mismatch(id: Option<RequestId>, message: impl fmt::Display) -> Self {
+        let message = format!("Header mismatch: {message}");
+        Self::new(ErrorCode::HEADER_MISMATCH, id, message, None)
+    }
+
+    /// A request that finds no room.
+    pub(crate) fn busy(id: Option<RequestId>, message: impl fmt::Display) -> Self {
+        let message = format!("limit.concurrency: {message}");
+        let data = json!({ "reason": "limit.concurrency" });
+        Self::new(BUSY, id, message, Some(data))
+    }
+
+    /// An error of Casemate itself.
+    pub(crate) fn defect(id: Option<RequestId>, error: ErrorData) -> Self {
+        Self(Box::new(Refused {
+            jsonrpc: "2.0",
+            id,
+            error,
+        }))
+    }
+
+    pub(crate) fn code(&self) -> ErrorCode {
+        self.0.error.code
     }
 
     fn too_many_values(id: Option<RequestId>) -> Self {
@@ -103,7 +138,7 @@ impl Serialize for Rejection {
 
 /// What stands where an id belongs.
 #[derive(Debug)]
-pub(super) enum Id {
+pub(crate) enum Id {
     /// A string of at most [`MAX_ID`] bytes, or a whole number.
     Valid(RequestId),
     /// Anything else.
@@ -174,7 +209,7 @@ struct Envelope<'a> {
     id: Option<Id>,
     #[serde(borrow)]
     method: Option<Cow<'a, str>>,
-    params: Option<Value>,
+    params: Option<Unambiguous>,
     #[serde(default, deserialize_with = "there")]
     result: Option<IgnoredAny>,
     #[serde(default, deserialize_with = "there")]
@@ -187,17 +222,26 @@ fn there<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     T::deserialize(deserializer).map(Some)
 }
 
-/// Reads one line.
+/// The text of a message, which may be empty.
 ///
 /// # Errors
 ///
-/// The answer to a line that is no message, or no sound one.
-pub(super) fn read(line: &[u8]) -> Result<Read, Rejection> {
-    let Ok(text) = std::str::from_utf8(line) else {
+/// Fails for what is not UTF-8.
+pub(crate) fn text(bytes: &[u8]) -> Result<&str, Rejection> {
+    let Ok(text) = std::str::from_utf8(bytes) else {
         return Err(Rejection::parse("the message is not UTF-8"));
     };
     // RFC 8259 lets a reader pass over a byte order mark.
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text).trim_ascii();
+    Ok(text.strip_prefix('\u{feff}').unwrap_or(text).trim_ascii())
+}
+
+/// Reads one message.
+///
+/// # Errors
+///
+/// The answer to what is no message, or no sound one.
+pub(crate) fn read(bytes: &[u8]) -> Result<Read, Rejection> {
+    let text = text(bytes)?;
     if text.is_empty() {
         return Ok(Read::Nothing);
     }
@@ -223,14 +267,15 @@ pub(super) fn read(line: &[u8]) -> Result<Read, Rejection> {
     if envelope.jsonrpc.as_deref() != Some("2.0") {
         return Err(Rejection::invalid_request(id, "jsonrpc: expected \"2.0\""));
     }
+    let params = envelope.params.map(|Unambiguous(params)| params);
     let outcome = envelope.result.is_some() || envelope.error.is_some();
     match (envelope.method, id) {
         (Some(_), id) if outcome => Err(Rejection::invalid_request(
             id,
             "both a method and a result or error",
         )),
-        (Some(method), Some(id)) => request(&method, id, envelope.params, text),
-        (Some(method), None) => Ok(notification(&method, envelope.params)),
+        (Some(method), Some(id)) => request(&method, id, params, text),
+        (Some(method), None) => Ok(notification(&method, params)),
         // Casemate asks nothing of clients, so nobody waits for it.
         (None, _) if outcome => Ok(Read::Nothing),
         (None, id) => Err(Rejection::invalid_request(id, "no method")),
@@ -248,7 +293,7 @@ fn unreadable(text: &str, error: &serde_json::Error) -> Rejection {
     let mut scan = Scan::default();
     scan.feed(text.as_bytes());
     match error.classify() {
-        // A member is missing or of another kind. The error would quote what it found.
+        // A member is missing, there twice, or of another kind. The error would quote what it found.
         Category::Data => Rejection::invalid_request(scan.id(), "not a JSON-RPC message"),
         // JSON all right, but nested too deeply, or with a number or character that nothing holds.
         Category::Syntax | Category::Eof | Category::Io => {
