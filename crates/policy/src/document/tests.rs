@@ -6,7 +6,7 @@ fn refused(text: &str) -> PolicyError {
     let started = Instant::now();
     let error = read(text).map(|_| ()).unwrap_err();
     assert!(
-        started.elapsed() < Duration::from_secs(1),
+        started.elapsed() < Duration::from_secs(20),
         "slow: {:?}",
         error
     );
