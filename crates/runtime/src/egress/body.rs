@@ -13,6 +13,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use wasmtime_wasi_http::{Error, WasiBody};
 
@@ -43,6 +44,9 @@ pub(super) fn over_limit(trail: &Trail, subject: &str, what: &str, limit: u64) {
     );
 }
 
+/// A request's place among those that a call may have under way, which its bodies keep.
+pub(super) type Place = Arc<OwnedSemaphorePermit>;
+
 /// The body of a request: what the guest gives, within the call's budget.
 pub(super) struct RequestBody {
     pub(super) inner: WasiBody,
@@ -51,6 +55,7 @@ pub(super) struct RequestBody {
     pub(super) subject: String,
     pub(super) progress: Arc<Progress>,
     pub(super) faults: Arc<Faults>,
+    pub(super) _place: Place,
 }
 
 impl Body for RequestBody {
@@ -89,8 +94,8 @@ impl Body for RequestBody {
 
 /// The body of a response: what the server gives, within the call's budget and in time.
 pub(super) struct ResponseBody {
-    /// `None` once it has ended in whatever way.
-    pub(super) inner: Option<Incoming>,
+    /// `None` once it has ended in whatever way, and with it the request.
+    pub(super) inner: Option<(Incoming, Place)>,
     pub(super) idle: Duration,
     pub(super) waiting: Waiting,
     pub(super) budget: Arc<Budget>,
@@ -116,7 +121,7 @@ impl Body for ResponseBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        let Some(inner) = &mut self.inner else {
+        let Some((inner, _)) = &mut self.inner else {
             return Poll::Ready(None);
         };
         match Pin::new(inner).poll_frame(context) {
@@ -147,12 +152,14 @@ impl Body for ResponseBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.as_ref().is_none_or(Body::is_end_stream)
+        self.inner
+            .as_ref()
+            .is_none_or(|(inner, _)| inner.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
         self.inner
             .as_ref()
-            .map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+            .map_or_else(|| SizeHint::with_exact(0), |(inner, _)| inner.size_hint())
     }
 }

@@ -1,17 +1,17 @@
 //! One request and its response over one connection of their own.
 
-use super::body::{Progress, RequestBody, ResponseBody};
+use super::body::{Place, Progress, RequestBody, ResponseBody};
 use super::budget::{Budget, Traffic};
 use super::failure::{Faults, of_connect, of_lookup};
 use super::listeners::Listeners;
 use super::network::{
-    Deadlines, MAX_ADDRESSES, MAX_LOOKUP_TIME, MAX_RESPONSE_HEAD, MAX_RESPONSE_HEADERS, Network,
-    ResolveError,
+    Deadlines, MAX_ADDRESSES, MAX_CONNECTIONS, MAX_LOOKUP_TIME, MAX_RESPONSE_HEAD,
+    MAX_RESPONSE_HEADERS, Network, ResolveError,
 };
 use super::stream::{Connection, Counted, Waiting};
 use crate::enforce::Trail;
 use crate::wasi::http::is_forbidden;
-use casemate_policy::{Grant, HttpHost, HttpScheme, HttpTarget};
+use casemate_policy::{Grant, HttpHost, HttpScheme, HttpTarget, Reason};
 use http::header::{CONNECTION, HOST, HeaderValue};
 use http_body_util::BodyExt as _;
 use hyper::client::conn::http1;
@@ -53,11 +53,7 @@ pub(super) struct Exchange {
 
 impl Exchange {
     /// Sends the request and waits for the head of the response.
-    pub(super) async fn run(
-        self,
-        request: http::Request<WasiBody>,
-        place: OwnedSemaphorePermit,
-    ) -> Sent {
+    pub(super) async fn run(self, request: http::Request<WasiBody>, place: Place) -> Sent {
         let line = Arc::new(Line::begin(&self.target));
         let sent = self.exchange(request, place, &line).await;
         if let Err(error) = &sent {
@@ -69,10 +65,11 @@ impl Exchange {
     async fn exchange(
         &self,
         request: http::Request<WasiBody>,
-        place: OwnedSemaphorePermit,
+        place: Place,
         line: &Arc<Line>,
     ) -> Sent {
         let addresses = self.addresses().await?;
+        let turn = self.turn().await?;
         let stream = self.dial(&addresses, line).await?;
         let connection = match self.target.scheme() {
             HttpScheme::Http => Connection::Plain(stream),
@@ -82,7 +79,7 @@ impl Exchange {
                 Connection::Encrypted(Box::new(stream.await?))
             }
         };
-        self.speak(request, connection, place, line).await
+        self.speak(request, connection, turn, place, line).await
     }
 
     /// The addresses to connect to, each of which the grant permits.
@@ -123,6 +120,18 @@ impl Exchange {
         })
     }
 
+    /// Waits for one of the connections that all calls share.
+    async fn turn(&self) -> Result<OwnedSemaphorePermit, Error> {
+        let turn = Arc::clone(&self.network.connections).acquire_owned();
+        if let Ok(Ok(turn)) = timeout(self.deadlines.connect, turn).await {
+            return Ok(turn);
+        }
+        let why = format!("all {MAX_CONNECTIONS} connections are in use");
+        self.trail
+            .refused(Reason::LimitConcurrency, self.subject.clone(), &why);
+        Err(Error::ConnectionLimitReached)
+    }
+
     /// Connects to the first of the addresses that takes it. Each gets an equal part of the time
     /// that is left, so that one that never answers does not hide the others.
     async fn dial(&self, addresses: &[SocketAddr], line: &Line) -> Result<TcpStream, Error> {
@@ -151,7 +160,8 @@ impl Exchange {
         &self,
         request: http::Request<WasiBody>,
         connection: Connection,
-        place: OwnedSemaphorePermit,
+        turn: OwnedSemaphorePermit,
+        place: Place,
         line: &Arc<Line>,
     ) -> Sent {
         let faults = Arc::new(Faults::default());
@@ -164,7 +174,7 @@ impl Exchange {
             writing: Waiting::default(),
         };
         let progress = Arc::new(Progress::begin());
-        let request = self.rewritten(request, &progress, &faults)?;
+        let request = self.rewritten(request, &progress, &faults, &place)?;
         let (mut sender, connection) = http1::Builder::new()
             .max_headers(MAX_RESPONSE_HEADERS)
             .max_header_size(MAX_RESPONSE_HEAD)
@@ -172,7 +182,7 @@ impl Exchange {
             .handshake(TokioIo::new(counted))
             .await
             .map_err(|error| faults.explain(&error))?;
-        let kept = (place, Arc::clone(line));
+        let kept = (turn, Arc::clone(line));
         let driver = Driver(tokio::spawn(async move {
             let _kept = kept;
             if let Err(error) = connection.await {
@@ -200,7 +210,7 @@ impl Exchange {
         }
         let response = response.map(|incoming| {
             ResponseBody {
-                inner: Some(incoming),
+                inner: Some((incoming, place)),
                 idle: self.deadlines.idle,
                 waiting: Waiting::default(),
                 budget: Arc::clone(&self.budget),
@@ -221,6 +231,7 @@ impl Exchange {
         request: http::Request<WasiBody>,
         progress: &Arc<Progress>,
         faults: &Arc<Faults>,
+        place: &Place,
     ) -> Result<http::Request<RequestBody>, Error> {
         let (mut guest, inner) = request.into_parts();
         let mut headers = std::mem::take(&mut guest.headers);
@@ -249,6 +260,7 @@ impl Exchange {
             subject: self.subject.clone(),
             progress: Arc::clone(progress),
             faults: Arc::clone(faults),
+            _place: Arc::clone(place),
         };
         let mut request = http::Request::builder()
             .method(self.target.method())

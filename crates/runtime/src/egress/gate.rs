@@ -83,7 +83,9 @@ impl Gate {
             target,
             subject,
         };
-        Ok(Running(self.guests.spawn(exchange.run(request, place))))
+        Ok(Running(
+            self.guests.spawn(exchange.run(request, Arc::new(place))),
+        ))
     }
 
     /// Brings the target to its canonical form, and asks the grant.

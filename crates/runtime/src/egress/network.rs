@@ -9,11 +9,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use wasmtime_wasi_http::RequestOptions;
 
-/// Requests that one call may have under way at once. One is under way until its response has
-/// been read to the end or dropped.
+/// Requests that one call may have under way at once. One is under way until its bodies, in both
+/// directions, have come to their end or were dropped.
 pub const MAX_REQUESTS: usize = 8;
+/// Connections that the requests of all calls may have at once; one more waits for its turn, no
+/// longer than it may take to connect.
+pub const MAX_CONNECTIONS: usize = 256;
 /// Bytes that the response bodies of one call may have together.
 pub const MAX_RESPONSE_BODIES: u64 = 16 << 20;
 /// Bytes that the request bodies of one call may have together.
@@ -116,6 +120,7 @@ pub struct Network {
     pub(super) dialer: Arc<dyn Dialer>,
     pub(super) roots: TrustRoots,
     pub(super) deadlines: Deadlines,
+    pub(super) connections: Arc<Semaphore>,
 }
 
 impl Network {
@@ -132,6 +137,7 @@ impl Network {
             dialer,
             roots,
             deadlines,
+            connections: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
         }
     }
 

@@ -21,8 +21,8 @@ pub struct TrustRoots {
 }
 
 impl TrustRoots {
-    /// Certificates that are asked for once, when the first TLS connection is made, on a thread
-    /// that may block. Those that are no trust anchors are left out.
+    /// Certificates that are asked for when the first TLS connection is made, on a thread that may
+    /// block, and then kept. Those that are no trust anchors are left out.
     #[must_use]
     pub fn lazy(load: impl Fn() -> Vec<CertificateDer<'static>> + Send + Sync + 'static) -> Self {
         Self {
@@ -65,11 +65,16 @@ impl TrustRoots {
                 .map_err(|_| Error::TlsCertificateError)?,
             HttpHost::Address(address) => ServerName::from(*address),
         };
-        let connector = TlsConnector::from(self.config().await?);
-        tokio::time::timeout(deadlines.tls, connector.connect(name, stream))
+        let handshake = async {
+            let connector = TlsConnector::from(self.config().await?);
+            connector.connect(name, stream).await.map_err(|error| {
+                tracing::debug!(%host, %error, "TLS handshake failed");
+                failure(&error)
+            })
+        };
+        tokio::time::timeout(deadlines.tls, handshake)
             .await
-            .map_err(|_elapsed| Error::ConnectionTimeout)?
-            .map_err(|error| failure(&error))
+            .unwrap_or(Err(Error::ConnectionTimeout))
     }
 }
 

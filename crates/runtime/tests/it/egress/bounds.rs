@@ -1,12 +1,15 @@
 //! How much one call may move (cases S101, S103).
 
-use super::guest::Ask;
+use super::guest::guest;
+use super::guest::{Ask, Reply};
 use super::server::{Server, response};
+use super::world::SOON;
 use super::world::{World, home, plain};
 use crate::fixture::{Fixture, result};
-use casemate_runtime::{MAX_REQUEST_BODIES, MAX_REQUESTS, MAX_RESPONSE_BODIES};
+use casemate_runtime::{MAX_CONNECTIONS, MAX_REQUEST_BODIES, MAX_REQUESTS, MAX_RESPONSE_BODIES};
 use serde_json::json;
 use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
 
 fn reaching(server: &Server) -> Fixture {
     let world = World::default()
@@ -209,7 +212,7 @@ fn one_call_has_eight_requests_under_way() {
         .collect();
     assert_eq!(refused, ["limit.concurrency network api.example.com:80"]);
     silent.wait_closed(silent.connections());
-    // That many at once are none too many.
+    // That many at once are none too many, and those that have ended do not count.
     let server = Server::answering(response("200 OK", "", "hello"));
     let fixture = reaching(&server);
     let arguments =
@@ -217,4 +220,66 @@ fn one_call_has_eight_requests_under_way() {
     let report = fixture.call("evil_many", arguments);
     assert_eq!(result(&report), json!(200));
     assert_eq!(report.denials, []);
+}
+
+#[test]
+fn all_calls_together_have_256_connections() {
+    // Nobody answers at this address, so every connection stays on its way.
+    let world = Arc::new(World::default().name("api.example.com", &["9.9.9.2"]));
+    let fixture = home(&world, &plain("api.example.com"));
+    let policy = format!(
+        "permissions:\n  network:\n    allow:\n{}\n",
+        plain("api.example.com")
+    );
+    fixture.install("other", &guest(), &policy);
+    fixture.install("third", &guest(), &policy);
+    let calls = MAX_CONNECTIONS / MAX_REQUESTS;
+    let cancel = CancellationToken::new();
+    let arguments =
+        json!({"scheme": 0, "authority": "api.example.com", "path": "/", "count": MAX_REQUESTS});
+    fixture.block_on(async {
+        let held = (0..calls).map(|number| {
+            let tool = ["evil_many", "other_many"][number % 2];
+            Box::pin(fixture.calling(tool, arguments.clone(), cancel.clone()))
+        });
+        let mut held: Vec<_> = held.collect();
+        let holding = std::future::poll_fn(|context| {
+            held.retain_mut(|call| call.as_mut().poll(context).is_pending());
+            match held.is_empty() {
+                true => std::task::Poll::Ready(()),
+                false => std::task::Poll::Pending,
+            }
+        });
+        let one_more = async {
+            while world.dials().len() < MAX_CONNECTIONS {
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+            let soon = u64::try_from(SOON.as_nanos()).unwrap();
+            let ask = Ask::http("api.example.com", "/").timeouts([soon; 3]);
+            let report = fixture
+                .calling("third_fetch", ask.arguments(), CancellationToken::new())
+                .await;
+            let reply = Reply::of(report);
+            assert_eq!(reply.outcome(), "connection-limit-reached");
+            assert_eq!(
+                reply.refusals(),
+                ["limit.concurrency network api.example.com:80"]
+            );
+            cancel.cancel();
+        };
+        tokio::join!(holding, one_more)
+    });
+    assert_eq!(world.dials().len(), MAX_CONNECTIONS);
+}
+
+#[test]
+fn a_request_that_has_ended_makes_room_for_the_next() {
+    let server = Server::answering(response("200 OK", "", "hello"));
+    let fixture = reaching(&server);
+    // One after the other, each begun the moment the one before is read.
+    let arguments = json!({"scheme": 0, "authority": "api.example.com", "path": "/", "count": 50});
+    let report = fixture.call("evil_chain", arguments);
+    assert_eq!(result(&report), json!(200));
+    assert_eq!(report.denials, []);
+    assert_eq!(server.connections(), 50);
 }

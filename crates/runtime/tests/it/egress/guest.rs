@@ -100,6 +100,7 @@ world evil {
   export fetch: func(verb: string, scheme: u32, authority: string, path: string,
     headers: list<tuple<string, string>>, upload: u64, mode: u32, connect: u64, first: u64, between: u64) -> reply;
   export many: func(scheme: u32, authority: string, path: string, count: u32) -> u32;
+  export chain: func(scheme: u32, authority: string, path: string, count: u32) -> u32;
 }";
 
 const WAT: &str = r#"(module
@@ -272,6 +273,26 @@ const WAT: &str = r#"(module
     (call $get (local.get $f) (i32.const 64))
     (if (i32.load8_u (i32.const 80)) (then (return (i32.add (i32.const 1000) (i32.load8_u (i32.const 88))))))
     (call $status (i32.load (i32.const 88))))
+
+  ;; That many requests one after the other, each read to its end and kept; what became of the last one.
+  (func (export "chain") (param $s i32) (param $a i32) (param $an i32) (param $p i32) (param $pn i32) (param $n i32) (result i32)
+    (local $f i32)
+    (i32.store (i32.const 56) (i32.const 0x544547))
+    (loop $more
+      (drop (call $prepare (i32.const 56) (i32.const 3) (local.get $s) (local.get $a) (local.get $an)
+        (local.get $p) (local.get $pn) (i32.const 0) (i32.const 0)))
+      (call $handle (i32.load (i32.const 48)) (i32.const 0) (i32.const 0) (i32.const 64))
+      (if (i32.load8_u (i32.const 64)) (then (return (i32.add (i32.const 1000) (i32.load8_u (i32.const 72))))))
+      (local.set $f (i32.load (i32.const 72)))
+      (call $block (call $subscribe (local.get $f)))
+      (call $get (local.get $f) (i32.const 64))
+      (if (i32.load8_u (i32.const 80)) (then (return (i32.add (i32.const 1000) (i32.load8_u (i32.const 88))))))
+      (local.set $f (i32.load (i32.const 88)))
+      (call $consume (local.get $f) (i32.const 64))
+      (call $stream (i32.load (i32.const 68)) (i32.const 64))
+      (drop (call $download (i32.load (i32.const 68))))
+      (br_if $more (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+    (call $status (local.get $f)))
 )"#;
 
 /// Codes of `wasi:http`, in their order.

@@ -192,6 +192,54 @@ fn s093_s097_fields_of_the_connection_are_ours() {
 }
 
 #[test]
+fn s094_a_length_is_one_number_and_that_of_the_body() {
+    let server = Server::silent();
+    let (world, fixture) = reaching(&server);
+    let ask = Ask::http("api.example.com", "/").method("POST");
+    for lengths in [
+        &["5", "5"][..],
+        &["+5"],
+        &["-5"],
+        &["5, 5"],
+        &[" 5"],
+        &["0x5"],
+        &[""],
+    ] {
+        let ask = lengths.iter().fold(ask.clone(), |ask, length| {
+            ask.header("content-length", length)
+        });
+        let reply = ask.send(&fixture);
+        assert_eq!(reply.outcome(), "header:invalid-syntax", "{lengths:?}");
+    }
+    // A length and no body.
+    let reply = ask.header("content-length", "5").send(&fixture);
+    assert_eq!(reply.outcome(), "handle:HTTP-request-body-size");
+    // More headers than a guest may build end the call, and nothing else.
+    for ask in [
+        (0..10_000).fold(Ask::http("api.example.com", "/"), |ask, number| {
+            ask.header(&format!("x-{number}"), "y")
+        }),
+        Ask::http("api.example.com", "/").header("x-long", &"y".repeat(1 << 20)),
+    ] {
+        let report = fixture.call("evil_fetch", ask.arguments());
+        assert_eq!(report.outcome.label(), "failed");
+        fixture.ping();
+    }
+    world.is_untouched();
+    // A body that is shorter than announced is broken off, so that it is not taken for whole.
+    let server = Server::plain(|visit| {
+        visit.head();
+        visit.drain();
+    });
+    let (_, fixture) = reaching(&server);
+    let short = Ask::http("api.example.com", "/")
+        .upload(10)
+        .header("content-length", "20");
+    assert_eq!(short.send(&fixture).outcome(), "HTTP-protocol-error");
+    server.wait_closed(1);
+}
+
+#[test]
 fn s097_no_server_can_switch_to_another_protocol() {
     let server = Server::answering(
         "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\nanything",
