@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use casemate_policy::{
-    Operation, Policy, PolicyError, PolicyErrorKind, Reason, StorageAccess, VirtualPath,
+    HttpTarget, Operation, Policy, PolicyError, PolicyErrorKind, Reason, StorageAccess, VirtualPath,
 };
 
 use crate::{SEED, admit, policy};
@@ -381,6 +381,12 @@ fn s147_nothing_written_is_nothing_allowed() {
                 .decide(&Operation::Environment { key: "PATH" })
                 .is_err()
         );
+        for authority in ["a.example", "127.0.0.1", "[2606:4700::1111]"] {
+            let target = HttpTarget::parse("https", authority, "GET", "/").unwrap();
+            assert!(grant.decide(&target.operation()).is_err());
+            let address = "93.184.216.34:443".parse().unwrap();
+            assert!(grant.decide(&target.connect(address, false)).is_err());
+        }
     }
     assert!(
         Policy::parse("permissions: null\n").is_err(),
