@@ -180,3 +180,6 @@ fn because(error: &NetError) -> ResolveError {
 fn word(code: hickory_resolver::proto::op::ResponseCode) -> String {
     format!("{code:?}").to_ascii_uppercase()
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,9 @@ use super::guest::Ask;
 use super::server::{Server, response};
 use super::world::{World, home, plain};
 use crate::fixture::Fixture;
-use std::sync::Arc;
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// A server at `api.example.com`, and a home whose guest may reach it and `other.example.com`.
 fn reaching(server: &Server) -> (Arc<World>, Fixture) {
@@ -297,4 +299,96 @@ fn each_request_has_a_connection_of_its_own() {
     }
     assert_eq!(server.connections(), 3);
     server.wait_closed(3);
+}
+
+/// Keeps what is logged about requests, each event as `name=value` of its fields.
+struct Log(Mutex<Vec<String>>);
+
+static LOG: Log = Log(Mutex::new(Vec::new()));
+
+struct Fields(String);
+
+impl tracing::field::Visit for Fields {
+    fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+        write!(self.0, "{field}={value:?} ").unwrap();
+    }
+}
+
+impl tracing::Subscriber for &'static Log {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        metadata.target() == "casemate::egress"
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        let mut fields = Fields(String::new());
+        event.record(&mut fields);
+        self.0.lock().unwrap().push(fields.0);
+    }
+
+    fn enter(&self, _: &tracing::span::Id) {}
+
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+#[test]
+fn the_log_tells_where_a_request_went_and_not_what_was_in_it() {
+    tracing::subscriber::set_global_default(&LOG).unwrap();
+    let server = Server::answering(response("200 OK", "x-secret: s3cret\r\n", "s3cret"));
+    let world = World::default()
+        .name("logged.example.com", &["9.9.9.1"])
+        .name("inside.logged.example.com", &["10.0.0.1"])
+        .place("9.9.9.1:80", server.address);
+    let rules = format!(
+        "{}\n{}",
+        plain("logged.example.com"),
+        plain("inside.logged.example.com")
+    );
+    let fixture = home(&Arc::new(world), &rules);
+    let reply = Ask::http("logged.example.com", "/v1/items?key=s3cret")
+        .header("authorization", "Bearer s3cret")
+        .send(&fixture);
+    assert_eq!(reply.answered().body, b"s3cret");
+    let usage = reply.report.usage;
+    Ask::http("inside.logged.example.com", "/?key=s3cret").send(&fixture);
+    // The line is written when the last of the request is gone, on another thread.
+    let begun = std::time::Instant::now();
+    let lines = loop {
+        let lines: Vec<String> = LOG.0.lock().unwrap().clone();
+        let lines = lines
+            .into_iter()
+            .filter(|line| line.contains("logged.example.com"));
+        let lines: Vec<String> = lines.collect();
+        if lines.len() == 2 {
+            break lines;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20), "{lines:?}");
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    assert!(!format!("{lines:?}").contains("s3cret"), "{lines:?}");
+    let [sent, refused] = &lines[..] else {
+        panic!("{lines:?}");
+    };
+    for part in [
+        "method=\"GET\"",
+        "host=\"logged.example.com\"",
+        "port=80",
+        "path=\"/v1/items\"",
+        "address=9.9.9.1:80",
+        "status=200",
+        &format!("sent={}", usage.sent),
+        &format!("received={}", usage.received),
+    ] {
+        assert!(sent.contains(part), "{part}: {sent}");
+    }
+    for part in ["host=\"inside.logged.example.com\"", "failure=", "sent=0"] {
+        assert!(refused.contains(part), "{part}: {refused}");
+    }
 }
