@@ -54,7 +54,7 @@ pub(crate) enum Command {
     Policy(commands::policy::Arguments),
     /// Call a tool once, the way an MCP client would
     Call(commands::call::Arguments),
-    /// Serve the installed tools over MCP on standard input and output
+    /// Serve the installed tools over MCP, on standard input and output or over HTTP
     Serve(commands::serve::Arguments),
     /// Show what was called, refused and used
     Log(commands::log::Arguments),

@@ -6,9 +6,10 @@ use crate::error::CommandError;
 use crate::roots::BoundRoots;
 use crate::settings::Settings;
 use crate::trail;
+use crate::trust;
 use casemate_artifact::read_policy_path;
 use casemate_policy::{Policy, widens};
-use casemate_runtime::Runtime;
+use casemate_runtime::{Network, Runtime};
 use serde_json::json;
 use std::path::Path;
 
@@ -33,6 +34,27 @@ pub(crate) fn open(
     command: &'static str,
     parallel: bool,
 ) -> Result<Opened, CommandError> {
+    opened(settings, bindings, command, parallel, None)
+}
+
+/// As [`open`], for commands that run tools: the requests that a policy allows go out.
+pub(crate) fn open_to_run(
+    settings: &Settings,
+    bindings: &Bindings,
+    command: &'static str,
+    parallel: bool,
+) -> Result<Opened, CommandError> {
+    let network = Network::system(trust::roots(settings)?);
+    opened(settings, bindings, command, parallel, Some(network))
+}
+
+fn opened(
+    settings: &Settings,
+    bindings: &Bindings,
+    command: &'static str,
+    parallel: bool,
+    network: Option<Network>,
+) -> Result<Opened, CommandError> {
     let roots = BoundRoots::resolve(settings, bindings)?;
     let ceiling = ceiling(settings, bindings)?;
     let mut builder = Runtime::builder(settings.home.clone())
@@ -44,6 +66,9 @@ pub(crate) fn open(
     }
     if let Some(ceiling) = ceiling {
         builder = builder.ceiling(ceiling);
+    }
+    if let Some(network) = network {
+        builder = builder.network(network);
     }
     let runtime = builder.open()?;
     record_dangerous(settings, &roots, command)?;

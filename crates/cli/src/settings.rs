@@ -37,6 +37,8 @@ pub(crate) struct Config {
     pub(crate) strict: bool,
     /// Directories of named roots, absolute.
     pub(crate) roots: BTreeMap<RootName, PathBuf>,
+    /// A file of certificates that are trusted beside the system's, absolute.
+    pub(crate) certificates: Option<PathBuf>,
 }
 
 #[derive(Default, Deserialize)]
@@ -45,6 +47,13 @@ struct WireConfig {
     strict: bool,
     grants: WireGrants,
     roots: BTreeMap<String, PathBuf>,
+    network: WireNetwork,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct WireNetwork {
+    certificates: Option<PathBuf>,
 }
 
 #[derive(Default, Deserialize)]
@@ -150,7 +159,7 @@ impl Config {
     fn parse(text: &str, path: &Path) -> Result<Self, CommandError> {
         let refuse = |message: String| {
             CommandError::usage(format!("{}{message}", path.display())).hint(
-                "known are strict = true, grants.without-terminal = true and, under [roots], name = \"/directory\"",
+                "known are strict = true, grants.without-terminal = true, network.certificates = \"FILE.pem\" and, under [roots], name = \"/directory\"",
             )
         };
         let wire: WireConfig = toml::from_str(text).map_err(|error| {
@@ -175,6 +184,11 @@ impl Config {
             grants_without_terminal: wire.grants.without_terminal,
             strict: wire.strict,
             roots,
+            // Beside this file, where a path does not say.
+            certificates: wire
+                .network
+                .certificates
+                .map(|file| path.with_file_name("").join(file)),
         })
     }
 }

@@ -35,7 +35,7 @@ pub(crate) fn run(
     printer: &Printer,
 ) -> Result<ExitStatus, CommandError> {
     let value = read_arguments(&arguments.input)?;
-    let opened = engine::open(settings, &arguments.bindings, "call", true)?;
+    let opened = engine::open_to_run(settings, &arguments.bindings, "call", true)?;
     let catalog = opened.runtime.catalog();
     let tool = tool(settings, &catalog, &arguments.tool)?;
     let parsed = tool.parse_args(value)?;

@@ -1,4 +1,4 @@
-//! `client-config`: what to paste into an MCP client so that it starts Casemate, and the rules by which that client keeps its agent
+//! `client-config`: what to paste into an MCP client so that it starts Casemate or connects to it, and the rules by which that client keeps its agent
 //! from typing what only a person should.
 
 use crate::arguments::Format;
@@ -14,10 +14,16 @@ const WIDENING: [&str; 3] = ["add", "grant", "limit"];
 /// Options that may stand before a command and would hide it from a rule about prefixes.
 const BEFORE: [&str; 3] = ["--home", "-v", "--verbose"];
 
+/// Where Codex looks for servers of a project.
+const CODEX: &str = ".codex/config.toml in a trusted project";
+
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// The client
     client: Client,
+    /// Connect to a server that runs already, as `serve --http` names it, instead of starting one
+    #[arg(long, value_name = "URL")]
+    http: Option<String>,
     #[command(flatten)]
     format: Format,
 }
@@ -51,7 +57,10 @@ pub(crate) fn run(
         ));
     };
     let client = arguments.client;
-    let server = server(client, &Start { program, settings })?;
+    let server = match &arguments.http {
+        Some(url) => connection(client, checked(url)?)?,
+        None => server(client, &Start { program, settings })?,
+    };
     let rules = rules(client, program, settings)?;
     if arguments.format.json {
         let shown = |snippet: &Snippet| json!({ "file": snippet.file, "content": snippet.text, "note": snippet.note });
@@ -127,21 +136,66 @@ fn server(client: Client, start: &Start<'_>) -> Result<Snippet, CommandError> {
             note: "the workspace is the folder that is open",
         },
         Client::Codex => {
-            let mut table = toml_edit::Table::new();
-            table.insert("command", toml_edit::value(*program));
             let arguments: toml_edit::Array = start.arguments(".").into_iter().collect();
-            table.insert("args", toml_edit::value(arguments));
-            let mut servers = toml_edit::Table::new();
-            servers.set_implicit(true);
-            servers.insert("casemate", toml_edit::Item::Table(table));
-            let mut document = toml_edit::DocumentMut::new();
-            document.insert("mcp_servers", toml_edit::Item::Table(servers));
             Snippet {
-                file: ".codex/config.toml in a trusted project".to_owned(),
-                text: document.to_string().trim_end().to_owned(),
+                file: CODEX.to_owned(),
+                text: codex([
+                    ("command", toml_edit::value(*program)),
+                    ("args", toml_edit::value(arguments)),
+                ]),
                 note: "Codex has no variable for the project: `.` is where Codex was started; write a path for another",
             }
         }
+    })
+}
+
+/// The table of the server in Codex's configuration.
+fn codex<const N: usize>(entries: [(&str, toml_edit::Item); N]) -> String {
+    let table = toml_edit::Table::from_iter(entries);
+    let mut servers = toml_edit::Table::new();
+    servers.set_implicit(true);
+    servers.insert("casemate", toml_edit::Item::Table(table));
+    let mut document = toml_edit::DocumentMut::new();
+    document.insert("mcp_servers", toml_edit::Item::Table(servers));
+    document.to_string().trim_end().to_owned()
+}
+
+/// A URL that a client can be told.
+fn checked(url: &str) -> Result<&str, CommandError> {
+    let hint =
+        "it is what casemate serve --http says when it starts, such as http://127.0.0.1:8080/mcp";
+    let after = url
+        .strip_prefix("http://")
+        .or_else(|| url.strip_prefix("https://"))
+        .filter(|_| url.bytes().all(|byte| byte.is_ascii_graphic()));
+    match after.map(|after| after.split_once('/')) {
+        Some(Some((authority, _))) if !authority.is_empty() => Ok(url),
+        Some(_) => Err(CommandError::usage(format!("{url:?} has no host or no path")).hint(hint)),
+        None => Err(CommandError::usage(format!("{url:?} is no URL of a server")).hint(hint)),
+    }
+}
+
+/// How the client connects to a server that was started before.
+fn connection(client: Client, url: &str) -> Result<Snippet, CommandError> {
+    let (file, text) = match client {
+        Client::ClaudeCode => (
+            ".mcp.json in the project",
+            pretty(&json!({ "mcpServers": { "casemate": { "type": "http", "url": url } } }))?,
+        ),
+        Client::Vscode => (
+            ".vscode/mcp.json",
+            pretty(&json!({ "servers": { "casemate": { "type": "http", "url": url } } }))?,
+        ),
+        Client::Cursor => (
+            ".cursor/mcp.json",
+            pretty(&json!({ "mcpServers": { "casemate": { "url": url } } }))?,
+        ),
+        Client::Codex => (CODEX, codex([("url", toml_edit::value(url))])),
+    };
+    Ok(Snippet {
+        file: file.to_owned(),
+        text,
+        note: "start the server first; its workspace is the one that it was started with",
     })
 }
 

@@ -8,6 +8,7 @@ use crate::print::{BAD, CAUTION, GOOD, Page, Printer};
 use crate::progress::during;
 use crate::roots::danger;
 use crate::settings::Settings;
+use crate::trust;
 use casemate_artifact::{Home, LockFile, Reference, read_policy_file, read_policy_path};
 use casemate_policy::Policy;
 use casemate_runtime::{Outcome, Runtime};
@@ -15,6 +16,9 @@ use clap::Args;
 use serde_json::{Value, json};
 use std::path::Path;
 use tokio_util::sync::CancellationToken;
+
+/// Where the machine's name servers stand.
+const RESOLV_CONF: &str = "/etc/resolv.conf";
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -100,6 +104,7 @@ fn look(settings: &Settings, findings: &mut Findings) {
     home(settings, findings);
     roots(settings, findings);
     ceiling(findings);
+    network(settings, findings);
     components(settings, findings);
     match during("trying a call", try_call) {
         Ok(()) => {
@@ -170,6 +175,58 @@ fn ceiling(findings: &mut Findings) {
         },
         Err(error) => findings.error(&error.into()),
     }
+}
+
+/// What requests of tools lean on. Nothing is sent: whom a tool may reach is its policy's business.
+fn network(settings: &Settings, findings: &mut Findings) {
+    let system = trust::system_certificates();
+    let count = system.certificates.len();
+    findings.good(match system.file {
+        Some(file) => format!("TLS trusts {count} certificates of {}", file.display()),
+        None => {
+            format!("TLS trusts {count} certificates that are built in, since the system has none")
+        }
+    });
+    match trust::own(settings) {
+        Ok(None) => {}
+        Ok(Some(own)) => findings.good(format!(
+            "TLS trusts {} more of {}",
+            own.certificates.len(),
+            own.file.unwrap_or_default().display()
+        )),
+        Err(error) => findings.error(&error),
+    }
+    let path = Path::new(RESOLV_CONF);
+    match std::fs::read_to_string(path) {
+        Ok(text) => {
+            let servers = name_servers(&text);
+            if servers.is_empty() {
+                findings.add(
+                    Level::Advice,
+                    format!(
+                        "{RESOLV_CONF} names no name server: tools can reach hosts by address only"
+                    ),
+                    None,
+                );
+            } else {
+                findings.good(format!("names are looked up at {}", servers.join(", ")));
+            }
+        }
+        Err(error) => findings.add(
+            Level::Advice,
+            format!("cannot read {RESOLV_CONF}: {error}; tools can reach hosts by address only"),
+            None,
+        ),
+    }
+}
+
+/// The name servers that a resolver of the C library would take from the file's text.
+fn name_servers(text: &str) -> Vec<String> {
+    let servers = text.lines().filter_map(|line| {
+        let mut words = line.split_whitespace();
+        (words.next() == Some("nameserver")).then(|| words.next())?
+    });
+    servers.take(3).map(str::to_owned).collect()
 }
 
 fn components(settings: &Settings, findings: &mut Findings) {

@@ -1,44 +1,55 @@
-//! `serve`: MCP over standard input and output.
+//! `serve`: MCP over standard input and output, or over HTTP on this machine.
 
 use crate::arguments::Bindings;
 use crate::engine::{self, Opened};
 use crate::error::{CommandError, ExitStatus};
+use crate::listen;
 use crate::print::inert;
+use crate::roots::BoundRoots;
+use crate::selection::Selection;
 use crate::settings::Settings;
-use casemate_mcp::{ServeOptions, serve_stdio};
+use casemate_mcp::{ServeOptions, ToolFilter, serve_http, serve_stdio};
+use casemate_policy::ComponentName;
+use casemate_runtime::Runtime;
 use clap::Args;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io::IsTerminal as _;
+use std::net::TcpListener;
 use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
+    /// Serve at http://ADDR/mcp, such as 127.0.0.1:8080, [::1]:0 or a port; only this machine reaches it
+    #[arg(long, value_name = "ADDR")]
+    http: Option<String>,
+    /// Serve only the tools of these components
+    #[arg(long, value_name = "NAME", num_args = 1..)]
+    only: Vec<ComponentName>,
+    /// Serve only tools whose name matches GLOB, such as 'notes_*'; may be repeated
+    #[arg(long, value_name = "GLOB")]
+    tools: Vec<String>,
     #[command(flatten)]
     bindings: Bindings,
 }
 
 pub(crate) fn run(arguments: &Arguments, settings: &Settings) -> Result<ExitStatus, CommandError> {
-    let Opened { runtime, roots } = engine::open(settings, &arguments.bindings, "serve", false)?;
+    let address = arguments.http.as_deref().map(listen::address).transpose()?;
+    let selection = Selection::new(settings, &arguments.only, &arguments.tools)?;
+    let Opened { runtime, roots } =
+        engine::open_to_run(settings, &arguments.bindings, "serve", false)?;
     raise_open_files();
-    let bound: Vec<String> = roots
-        .bound
-        .iter()
-        .map(|(name, directory)| format!("fs://{name} is {}", inert(&directory.to_string_lossy())))
-        .collect();
-    let bound = if bound.is_empty() {
-        "no root is bound".to_owned()
-    } else {
-        bound.join(", ")
-    };
-    tracing::info!("{bound}");
-    if std::io::stdin().is_terminal() {
+    tell(&roots, &runtime, selection.as_ref());
+    let listener = address.map(listen::bind).transpose()?;
+    if listener.is_none() && std::io::stdin().is_terminal() {
         tracing::warn!("waiting for an MCP client on standard input; see casemate client-config");
     }
-    for (root, why) in &roots.missing {
-        tracing::warn!("the root {root} of the configuration is not bound, {why}");
-    }
+    let options = ServeOptions {
+        tools: selection
+            .map(|selection| -> ToolFilter { Arc::new(move |tool| selection.has(tool)) }),
+        ..ServeOptions::default()
+    };
     let runtime = Arc::new(runtime);
     let warming = Arc::clone(&runtime);
     // Requests are answered meanwhile; a call of what is not loaded yet waits for it alone.
@@ -61,14 +72,65 @@ pub(crate) fn run(arguments: &Arguments, settings: &Settings) -> Result<ExitStat
             tokio::spawn(stop_on(signal, stop.clone()));
         }
         tokio::spawn(Arc::clone(&runtime).watch(stop.clone()));
-        let served = serve_stdio(runtime.catalogs(), ServeOptions::default(), stop.clone()).await;
+        let served = match listener {
+            Some(listener) => over_http(&runtime, listener, options, stop.clone()).await,
+            None => serve_stdio(runtime.catalogs(), options, stop.clone())
+                .await
+                .map_err(CommandError::from),
+        };
         stop.cancel();
-        served.map_err(CommandError::from)
+        served
     });
     // The server has ended in order; a guest that spins or a thread that waits for input is not waited for.
     tokio.shutdown_background();
     served?;
     Ok(ExitStatus::Ok)
+}
+
+async fn over_http(
+    runtime: &Runtime,
+    listener: TcpListener,
+    options: ServeOptions,
+    stop: CancellationToken,
+) -> Result<(), CommandError> {
+    let address = listener
+        .local_addr()
+        .map_err(|error| CommandError::failed(format!("cannot tell the own address: {error}")))?;
+    // No tool that was granted this very address may call the server that runs it.
+    runtime.listens_on(address);
+    tracing::info!("serving MCP at http://{address}/mcp");
+    Ok(serve_http(listener, runtime.catalogs(), options, stop).await?)
+}
+
+/// Logs what is bound and what is served, and what of that was asked for in vain.
+fn tell(roots: &BoundRoots, runtime: &Runtime, selection: Option<&Selection>) {
+    let bound: Vec<String> = roots
+        .bound
+        .iter()
+        .map(|(name, directory)| format!("fs://{name} is {}", inert(&directory.to_string_lossy())))
+        .collect();
+    let bound = if bound.is_empty() {
+        "no root is bound".to_owned()
+    } else {
+        bound.join(", ")
+    };
+    tracing::info!("{bound}");
+    for (root, why) in &roots.missing {
+        tracing::warn!("the root {root} of the configuration is not bound, {why}");
+    }
+    let Some(selection) = selection else { return };
+    let catalog = runtime.catalog();
+    let served = catalog
+        .tools()
+        .filter(|tool| selection.has(tool.spec()))
+        .count();
+    tracing::info!("{served} of {} tools are served", catalog.tools().count());
+    for pattern in selection.without_effect(&catalog) {
+        tracing::warn!(
+            "--tools {:?} matches no tool; see casemate list --tools",
+            inert(pattern)
+        );
+    }
 }
 
 /// Raises the soft limit of open files to the hard one: 64 calls may hold 128 files each.

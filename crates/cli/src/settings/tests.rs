@@ -8,11 +8,20 @@ fn parse(text: &str) -> Result<Config, String> {
 #[test]
 fn everything_that_it_knows_is_read() {
     let config = parse(
-        "strict = true\n[grants]\nwithout-terminal = true\n[roots]\nworkspace = \"/srv/w\"\n",
+        "strict = true\n[grants]\nwithout-terminal = true\n[roots]\nworkspace = \"/srv/w\"\n[network]\ncertificates = \"own.pem\"\n",
     )
     .unwrap();
     assert!(config.strict && config.grants_without_terminal);
     assert_eq!(config.roots.len(), 1);
+    assert_eq!(
+        config.certificates.as_deref(),
+        Some(Path::new("/c/own.pem"))
+    );
+    let absolute = parse("network.certificates = \"/etc/own.pem\"\n").unwrap();
+    assert_eq!(
+        absolute.certificates.as_deref(),
+        Some(Path::new("/etc/own.pem"))
+    );
     assert_eq!(parse("").unwrap(), Config::default());
 }
 
@@ -29,6 +38,10 @@ fn what_it_does_not_know_is_refused_with_its_place() {
         ),
         ("strict = \"yes\"\n", "line 1, column 10: invalid type"),
         ("strict = \n", "line 1"),
+        (
+            "[network]\nproxy = \"x\"\n",
+            "line 2, column 1: unknown field `proxy`",
+        ),
         (
             "[roots]\nw = \"relative\"\n",
             "roots.w: \"relative\" is not an absolute path",

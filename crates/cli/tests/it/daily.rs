@@ -140,6 +140,109 @@ fn client_configurations() {
 }
 
 #[test]
+fn client_configurations_for_a_server_that_runs() {
+    let sandbox = Sandbox::new();
+    let url = "http://127.0.0.1:8080/mcp";
+    let mut all = String::new();
+    for client in ["claude-code", "vscode", "cursor", "codex"] {
+        let run = sandbox
+            .run(&["client-config", client, "--http", url])
+            .exits(0);
+        let (server, rules) = run.out.split_once("# Rules").unwrap();
+        assert!(rules.contains("casemate"), "{}", run.shown());
+        all.push_str(server);
+    }
+    with_filters(|| {
+        insta::assert_snapshot!(all, @r#"
+    # The server: .mcp.json in the project
+    # start the server first; its workspace is the one that it was started with
+    {
+      "mcpServers": {
+        "casemate": {
+          "type": "http",
+          "url": "http://127.0.0.1:8080/mcp"
+        }
+      }
+    }
+
+    # The server: .vscode/mcp.json
+    # start the server first; its workspace is the one that it was started with
+    {
+      "servers": {
+        "casemate": {
+          "type": "http",
+          "url": "http://127.0.0.1:8080/mcp"
+        }
+      }
+    }
+
+    # The server: .cursor/mcp.json
+    # start the server first; its workspace is the one that it was started with
+    {
+      "mcpServers": {
+        "casemate": {
+          "url": "http://127.0.0.1:8080/mcp"
+        }
+      }
+    }
+
+    # The server: .codex/config.toml in a trusted project
+    # start the server first; its workspace is the one that it was started with
+    [mcp_servers.casemate]
+    url = "http://127.0.0.1:8080/mcp"
+    "#)
+    });
+    for wrong in [
+        "",
+        "127.0.0.1:8080",
+        "http://127.0.0.1:8080",
+        "http:///mcp",
+        "file:///mcp",
+        "http://127.0.0.1:8080/m cp",
+        "http://127.0.0.1:8080/\u{1b}[2J",
+    ] {
+        let run = sandbox
+            .run(&["client-config", "codex", "--http", wrong])
+            .exits(2);
+        assert!(run.err.contains("hint: it is what"), "{}", run.shown());
+    }
+}
+
+#[test]
+fn doctor_tells_whom_tls_trusts_and_who_is_asked_for_names() {
+    let sandbox = Sandbox::new();
+    std::fs::write(
+        sandbox.path("home/config.toml"),
+        "[network]\ncertificates = \"own.pem\"\n",
+    )
+    .unwrap();
+    let run = sandbox.run(&["doctor"]).exits(1);
+    assert!(
+        run.out.contains("error:  there is no file") && run.out.contains("own.pem"),
+        "{}",
+        run.shown()
+    );
+    // What cannot be trusted is no reason to run with less.
+    let run = sandbox.run(&["serve"]).exits(2);
+    assert!(run.err.contains("there is no file"), "{}", run.shown());
+    std::fs::write(sandbox.path("home/own.pem"), include_str!("../own.pem")).unwrap();
+    let run = sandbox.run(&["doctor"]).exits(0);
+    for part in [
+        "ok:     TLS trusts ",
+        "ok:     TLS trusts 1 more of",
+        "home/own.pem",
+    ] {
+        assert!(run.out.contains(part), "{part} {}", run.shown());
+    }
+    assert!(
+        run.out.contains("names are looked up at") || run.out.contains("by address only"),
+        "{}",
+        run.shown()
+    );
+    sandbox.run(&["serve"]).exits(0);
+}
+
+#[test]
 fn the_log_is_filtered() {
     let sandbox = Sandbox::with_notes();
     sandbox

@@ -56,7 +56,7 @@ fn help() {
       limit          Set limits of memory, time, output and concurrency
       policy         Show, check and explain policies
       call           Call a tool once, the way an MCP client would
-      serve          Serve the installed tools over MCP on standard input and output
+      serve          Serve the installed tools over MCP, on standard input and output or over HTTP
       log            Show what was called, refused and used
       client-config  Print the configuration that makes an MCP client start Casemate
       doctor         Check the installation
@@ -370,17 +370,22 @@ fn help() {
       -h, --help                  Print help
 
     $ casemate serve --help
-    Serve the installed tools over MCP on standard input and output
+    Serve the installed tools over MCP, on standard input and output or over HTTP
 
     Usage: casemate serve [OPTIONS]
 
     Options:
           --home <DIR>            Keep configuration and data in DIR [default: $CASEMATE_HOME, else the
                                   XDG directories]
+          --http <ADDR>           Serve at http://ADDR/mcp, such as 127.0.0.1:8080, [::1]:0 or a port;
+                                  only this machine reaches it
+          --only <NAME>...        Serve only the tools of these components
+      -v, --verbose...            Log more to standard error; twice for everything
+          --tools <GLOB>          Serve only tools whose name matches GLOB, such as 'notes_*'; may be
+                                  repeated
           --workspace <DIR>       Bind the root `workspace` to DIR: fs://workspace/… in policies,
                                   /workspace for tools
           --root <NAME=DIR>       Bind the root NAME to DIR; may be repeated
-      -v, --verbose...            Log more to standard error; twice for everything
           --ceiling <FILE>        Allow nothing that FILE, a policy, does not allow [default:
                                   /etc/casemate/ceiling.yaml]
           --allow-dangerous-root  Bind / or the home directory or Casemate's own if asked to; the audit
@@ -414,6 +419,8 @@ fn help() {
     Options:
           --home <DIR>  Keep configuration and data in DIR [default: $CASEMATE_HOME, else the XDG
                         directories]
+          --http <URL>  Connect to a server that runs already, as `serve --http` names it, instead of
+                        starting one
           --json        Print JSON
       -v, --verbose...  Log more to standard error; twice for everything
       -h, --help        Print help

@@ -4,7 +4,7 @@ use crate::guests::{self, SPIN};
 use crate::sandbox::Sandbox;
 use serde_json::{Value, json};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Stdio};
 use std::time::{Duration, Instant};
 
 pub(crate) struct Client {
@@ -180,4 +180,169 @@ fn it_ends_in_order_also_when_a_guest_spins() {
         "each started call has one record: {}",
         log.shown()
     );
+}
+
+fn served(client: &mut Client) -> Vec<String> {
+    let tools = client.request("tools/list", json!({}));
+    let tools = tools["result"]["tools"].as_array().unwrap();
+    let names = tools.iter().map(|tool| tool["name"].as_str().unwrap());
+    names.map(str::to_owned).collect()
+}
+
+#[test]
+fn what_is_served_can_be_narrowed() {
+    let sandbox = Sandbox::with_notes();
+    for name in ["spin-one", "spin-two"] {
+        let file = guests::write(&sandbox, name, SPIN);
+        sandbox.run(&["add", &file, "--yes"]).exits(0);
+    }
+    let table: [(&[&str], &[&str]); 5] = [
+        (
+            &["--only", "spin-one", "spin-two"],
+            &["spin_one_run", "spin_two_run"],
+        ),
+        (
+            &["--only", "spin-one", "--only", "notes", "--tools", "*_run"],
+            &["spin_one_run"],
+        ),
+        (&["--tools", "notes_read_*"], &["notes_read_lines"]),
+        (
+            &["--tools", "notes_read_*", "--tools", "spin_{one,three}_*"],
+            &["notes_read_lines", "spin_one_run"],
+        ),
+        (&["--tools", "nothing_*"], &[]),
+    ];
+    for (arguments, names) in table {
+        let mut client = Client::start(&sandbox, arguments);
+        assert_eq!(served(&mut client), names, "{arguments:?}");
+        // What is not listed is not there.
+        let hidden = client.request(
+            "tools/call",
+            json!({ "name": "notes_list_zones", "arguments": { "filter": "Oslo" } }),
+        );
+        assert_eq!(hidden["error"]["code"], -32602, "{hidden}");
+        drop(client.stdin.take());
+        let (code, log) = client.ended();
+        assert_eq!(code, Some(0), "{log}");
+        assert!(
+            log.contains(&format!("{} of 9 tools are served", names.len())),
+            "{log}"
+        );
+        let warned = log.contains("\"nothing_*\" matches no tool");
+        assert_eq!(warned, names.is_empty(), "{log}");
+    }
+    for (arguments, message) in [
+        (
+            ["--only", "spin-three"],
+            "no component is called spin-three",
+        ),
+        (["--only", "Spin"], "invalid value 'Spin'"),
+        (["--tools", "[a"], "is no pattern"),
+    ] {
+        let mut all = vec!["serve"];
+        all.extend(arguments);
+        let run = sandbox.run(&all).exits(2);
+        assert!(run.err.contains(message), "{}", run.shown());
+    }
+    let run = sandbox.run(&["serve", "--only", "spin-three"]).exits(2);
+    assert!(run.err.contains("hint: casemate list\n"), "{}", run.shown());
+}
+
+#[test]
+fn s198_beyond_this_machine_nothing_is_served() {
+    let sandbox = Sandbox::new();
+    for address in [
+        "0.0.0.0:0",
+        "[::]:0",
+        "192.0.2.1:8080",
+        "[::ffff:127.0.0.1]:0",
+        "example.com:80",
+        "127.0.0.1",
+        "",
+    ] {
+        let run = sandbox.run(&["serve", "--http", address]).exits(2);
+        assert!(
+            run.err.starts_with("error: ") && run.err.contains("\nhint: "),
+            "{}",
+            run.shown()
+        );
+        assert!(!run.err.contains("serving MCP"), "{}", run.shown());
+    }
+    let run = sandbox.run(&["serve", "--http", "0.0.0.0:8080"]);
+    crate::sandbox::with_filters(|| {
+        insta::assert_snapshot!(run.shown(), @r#"
+    exit 2
+    --- stdout
+    --- stderr
+    error: 0.0.0.0:8080 could be reached from other machines, and nothing asks who calls: not started
+    hint: casemate serve --http 127.0.0.1:8080; from another machine, through what asks, such as ssh -L
+    "#);
+    });
+    // Nothing was opened on the way.
+    assert!(sandbox.state().is_empty());
+}
+
+/// A server over HTTP, its address, and the rest of its log.
+fn over_http(sandbox: &Sandbox, arguments: &[&str]) -> (Child, String, BufReader<ChildStderr>) {
+    let mut all = vec!["serve"];
+    all.extend(arguments);
+    let mut child = sandbox
+        .command(&all)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap());
+    let address = loop {
+        let mut line = String::new();
+        assert_ne!(log.read_line(&mut line).unwrap(), 0, "the server went away");
+        if let Some((_, url)) = line.split_once("serving MCP at http://") {
+            break url.trim().strip_suffix("/mcp").unwrap().to_owned();
+        }
+    };
+    (child, address, log)
+}
+
+#[test]
+fn it_serves_over_http_until_it_is_told_to_stop() {
+    let sandbox = Sandbox::with_notes();
+    let (mut child, address, mut log) =
+        over_http(&sandbox, &["--http", "0", "--tools", "notes_read_*"]);
+    assert!(address.starts_with("127.0.0.1:"), "{address}");
+    let taken = sandbox.run(&["serve", "--http", &address]).exits(1);
+    assert!(
+        taken.err.contains("another program listens there") && taken.err.contains("hint: "),
+        "{}",
+        taken.shown()
+    );
+    let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": { "_meta": {
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientInfo": { "name": "test", "version": "1" },
+        "io.modelcontextprotocol/clientCapabilities": {},
+    }}})
+    .to_string();
+    let mut connection = std::net::TcpStream::connect(&address).unwrap();
+    let request = format!(
+        "POST /mcp HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n\
+         Accept: application/json, text/event-stream\r\nMCP-Protocol-Version: 2026-07-28\r\n\
+         Mcp-Method: tools/list\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    connection.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(
+        answer.contains("notes_read_lines") && !answer.contains("notes_save_note"),
+        "{answer}"
+    );
+    let id = rustix::process::Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+    rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+    let status = child.wait().unwrap();
+    let mut rest = String::new();
+    log.read_to_string(&mut rest).unwrap();
+    assert_eq!(status.code(), Some(0), "{rest}");
+    let mut out = String::new();
+    child.stdout.unwrap().read_to_string(&mut out).unwrap();
+    assert_eq!(out, "", "standard output is no log");
 }

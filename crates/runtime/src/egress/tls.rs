@@ -31,6 +31,12 @@ impl TrustRoots {
         }
     }
 
+    /// Whether a certificate can be one of them: readable, and of a form that others can lead to.
+    #[must_use]
+    pub fn takes(certificate: &CertificateDer<'static>) -> bool {
+        RootCertStore::empty().add(certificate.clone()).is_ok()
+    }
+
     async fn config(&self) -> Result<Arc<ClientConfig>, Error> {
         let make = || async {
             let load = Arc::clone(&self.load);
