@@ -19,6 +19,7 @@ mod http;
 mod listing;
 mod message;
 mod serve;
+mod stdio;
 mod text;
 
 pub use self::http::serve_http;

@@ -90,7 +90,7 @@ pub enum ServeError {
 /// after a grace of a second), what is answered is written, and the function returns within two
 /// seconds, however busy a guest is. Standard output carries messages and nothing else.
 ///
-/// Where standard input is no pipe a thread may go on waiting for it: shut the tokio runtime down
+/// Where standard input is neither a pipe nor a socket a thread may go on waiting for it: shut the tokio runtime down
 /// without waiting for blocking tasks.
 ///
 /// # Errors
@@ -101,9 +101,8 @@ pub async fn serve_stdio(
     options: ServeOptions,
     stop: CancellationToken,
 ) -> Result<(), ServeError> {
-    // The pipes of the process itself, not through a pool of blocking threads: a third of the cost.
-    let (reader, writer) = rmcp::transport::stdio_pipes();
-    serve_on(reader, writer, catalogs, options, stop).await
+    let (input, output) = crate::stdio::streams();
+    serve_on(input, output, catalogs, options, stop).await
 }
 
 /// Serves one client on any pair of byte streams, one message a line; see [`serve_stdio`].
