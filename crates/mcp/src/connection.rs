@@ -172,6 +172,11 @@ where
         };
         if message.is_none() {
             self.ended.cancel();
+            // Without input rmcp no longer tells its handlers what became of their notifications,
+            // and a subscription just acknowledged would never end. It asks again after each answer.
+            if !self.ids.are_closed() {
+                return std::future::pending().await;
+            }
         }
         message
     }

@@ -36,6 +36,11 @@ impl Ids {
         Ok(())
     }
 
+    /// Whether every request is answered or taken back.
+    pub(crate) fn are_closed(&self) -> bool {
+        self.open.is_empty()
+    }
+
     /// Notes that a request is answered.
     pub(crate) fn close(&mut self, id: &RequestId) {
         self.open.remove(id);
