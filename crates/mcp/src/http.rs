@@ -103,6 +103,7 @@ async fn accept(
     endpoint: &Arc<Endpoint>,
     connections: &mut JoinSet<()>,
 ) -> Infallible {
+    let mut full = false;
     loop {
         let stream = match listener.accept().await {
             Ok((stream, _peer)) => stream,
@@ -114,12 +115,17 @@ async fn accept(
         };
         while connections.try_join_next().is_some() {}
         if connections.len() < MAX_CONNECTIONS {
+            full = false;
             connections.spawn(serve(stream, Arc::clone(endpoint)));
-        } else {
-            tracing::warn!("more than {MAX_CONNECTIONS} connections, one is closed");
-            // It may as well not be heard.
-            let _ = stream.try_write(FULL);
+            continue;
         }
+        // Once, or a client could fill the log with them.
+        if !full {
+            tracing::warn!("{MAX_CONNECTIONS} connections are open, others are closed");
+        }
+        full = true;
+        // It may as well not be heard.
+        let _ = stream.try_write(FULL);
     }
 }
 

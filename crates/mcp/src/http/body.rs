@@ -14,7 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 pub(super) const MAX_BODY: usize = 4 * 1024 * 1024;
 /// Bytes of a body that is too long which are read nevertheless, and forgotten: a client that is
 /// still writing would not see the answer.
-const MAX_FORGOTTEN: usize = 64 * 1024 * 1024;
+const MAX_FORGOTTEN: usize = 32 * 1024 * 1024;
 /// How long a body may take, waiting for room included.
 const DEADLINE: Duration = Duration::from_secs(30);
 /// Bodies up to this, in bytes, are read without asking for room.

@@ -169,7 +169,6 @@ impl Session {
         Ok(InUse {
             session: Arc::clone(self),
             id: id.cloned(),
-            answered: false,
         })
     }
 
@@ -182,14 +181,16 @@ impl Session {
 /// A response in progress, until it is dropped.
 pub(super) struct InUse {
     session: Arc<Session>,
+    /// Of the request, until it is answered.
     id: Option<RequestId>,
-    answered: bool,
 }
 
 impl InUse {
     /// The response is whole: its id is free again.
     pub(super) fn answered(&mut self) {
-        self.answered = true;
+        if let Some(id) = self.id.take() {
+            self.session.state().ids.close(&id);
+        }
     }
 }
 
@@ -199,12 +200,11 @@ impl Drop for InUse {
         state.open -= 1;
         state.used = Instant::now();
         if let Some(id) = &self.id {
-            if self.answered {
-                state.ids.close(id);
-            } else {
-                // The call goes on, as the older protocol wants it, and its answer is still to come.
-                state.ids.take_back(id);
-            }
+            // The call goes on, as the older protocol wants it, and its answer is still to come.
+            state.ids.take_back(id);
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -196,3 +196,23 @@ async fn what_the_filter_refuses_is_not_there_over_http_either() {
         json!({ "code": -32602, "message": "Unknown tool: kit_sum" })
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s215_a_panic_is_answered_with_an_id_and_nothing_else() {
+    let fixture = Fixture::new();
+    let broken: ToolFilter = Arc::new(|_| panic!("a secret"));
+    let server = fixture.server_of(Some(broken));
+    let response = server.ask(Ask::modern("tools/list", json!({}))).await;
+    assert_eq!(response.code(), -32603);
+    let error = &response.json()["error"];
+    assert_eq!(error["data"]["reason"], "internal");
+    assert_eq!(error["data"]["id"].as_str().unwrap().len(), 8);
+    assert!(
+        !String::from_utf8(response.body.clone())
+            .unwrap()
+            .contains("secret")
+    );
+    // The next one is answered too.
+    let answer = server.modern("server/discover", json!({})).await;
+    assert!(answer["result"].is_object());
+}
