@@ -38,7 +38,7 @@ build() {
   shift
   if "$folder/build.sh" "$@" >"$scratch/output" 2>&1; then
     built+=("$name")
-    tail -n 1 "$scratch/output"
+    grep -E '^# (pass|fail) ' "$scratch/output" || tail -n 1 "$scratch/output"
     echo "$name: $((SECONDS - from)) s"
   else
     failed+=("$name")

@@ -10,6 +10,8 @@ const LONGEST = 4_000_000;
 /** The most elements within one another, and the most lists and quotations that are indented. */
 const DEEPEST = 2000;
 const DEEPEST_INDENT = 12;
+/** The most links and marks within one another: each block goes through all that are open. */
+const DEEPEST_MARKS = 20;
 /** A cell with more characters than this is layout, not data. */
 const LONGEST_CELL = 400;
 /** A main part with fewer characters than this is not all there is to read. */
@@ -234,6 +236,7 @@ class Reader {
 
   /** A piece of the line, which is changed as a whole when it ends. */
   #piece(changed) {
+    if (this.#pieces.length > DEEPEST_MARKS) return undefined;
     const piece = { text: '', changed };
     this.#pieces.push(piece);
     return () => {

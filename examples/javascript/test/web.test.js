@@ -78,6 +78,8 @@ test('pages that are made to be hard', () => {
   assert.throws(() => markdown('<b>'.repeat(100_000)), fails('too-large', /nested/));
   assert.throws(() => markdown('<div>'.repeat(2001)), fails('too-large', /nested/));
   assert.equal(markdown(`${'<ul><li>'.repeat(500)}x`).trim().slice(-1), 'x');
+  assert.equal(markdown(`${'<table><tr><td>'.repeat(500)}x`), 'x');
+  assert.equal(markdown(`${'<b>'.repeat(1000)}${'<p>x'.repeat(20_000)}`).split('\n\n').length, 20_000);
   assert.throws(() => readPage(`<base href="https://x.example/${'y'.repeat(3000)}/">${'<a href=z>q</a>'.repeat(10_000)}`, BASE), fails('too-large'));
 });
 
