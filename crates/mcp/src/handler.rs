@@ -348,11 +348,11 @@ impl ServerHandler for Handler {
     async fn on_custom_request(
         &self,
         request: CustomRequest,
-        _context: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
         let method = shown(&request.method, MAX_ECHO);
         // A method that is served comes here only when its parameters do not fit.
-        Err(if is_served(&request.method) {
+        Err(if is_served(&request.method, is_modern(&context)) {
             ErrorData::invalid_params(format!("Invalid params of {method}"), None)
         } else {
             ErrorData::new(
@@ -365,14 +365,10 @@ impl ServerHandler for Handler {
 }
 
 /// Methods whose parameters can be wrong; of others the method is.
-pub(crate) fn is_served(method: &str) -> bool {
-    matches!(
-        method,
-        "initialize"
-            | "ping"
-            | "server/discover"
-            | "tools/list"
-            | "tools/call"
-            | "subscriptions/listen"
-    )
+pub(crate) fn is_served(method: &str, modern: bool) -> bool {
+    match method {
+        "initialize" | "ping" => !modern,
+        "server/discover" | "tools/list" | "tools/call" | "subscriptions/listen" => true,
+        _ => false,
+    }
 }

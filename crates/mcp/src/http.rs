@@ -18,7 +18,7 @@ use endpoint::Endpoint;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use socket::Socket;
+use socket::{STALLED, Socket};
 use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
@@ -146,7 +146,7 @@ async fn serve(stream: TcpStream, endpoint: Arc<Endpoint>) {
         .max_headers(MAX_HEADERS)
         .max_header_size(MAX_HEADER_BYTES)
         .max_buf_size(BUFFER)
-        .serve_connection(TokioIo::new(Socket::new(stream)), service);
+        .serve_connection(TokioIo::new(Socket::new(stream, STALLED)), service);
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

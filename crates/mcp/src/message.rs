@@ -12,8 +12,9 @@ use crate::handler::is_served;
 use crate::text::shown;
 use rmcp::model::{
     CallToolRequest, CallToolRequestParams, CancelledNotification, CancelledNotificationParam,
-    ClientJsonRpcMessage, ClientNotification, ClientRequest, ErrorCode, ErrorData,
-    InitializedNotification, JsonRpcMessage, MetaObject, RequestId, RequestMetaObject,
+    ClientJsonRpcMessage, ClientNotification, ClientRequest, ErrorCode, ErrorData, GetMeta as _,
+    InitializedNotification, JsonRpcMessage, MetaObject, ProtocolVersion, RequestId,
+    RequestMetaObject,
 };
 use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -327,7 +328,11 @@ fn request(
             return Err(Rejection::invalid_params(id, problem));
         }
     };
-    if matches!(request, ClientRequest::CustomRequest(_)) && is_served(method) {
+    let modern = request
+        .get_meta()
+        .protocol_version()
+        .is_some_and(|version| version >= ProtocolVersion::V_2026_07_28);
+    if matches!(request, ClientRequest::CustomRequest(_)) && is_served(method, modern) {
         let problem = format!("params of {method}: a member is missing or of another kind");
         return Err(Rejection::invalid_params(id, problem));
     }

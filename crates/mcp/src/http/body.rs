@@ -32,12 +32,14 @@ pub(super) struct Collected {
 /// Room for the bodies of all connections.
 pub(super) struct Bodies {
     room: Arc<Semaphore>,
+    deadline: Duration,
 }
 
 impl Default for Bodies {
     fn default() -> Self {
         Self {
             room: Arc::new(Semaphore::new(ROOM)),
+            deadline: DEADLINE,
         }
     }
 }
@@ -53,7 +55,7 @@ impl Bodies {
     where
         B: Body<Data = Bytes> + Unpin,
     {
-        match tokio::time::timeout(DEADLINE, self.collected(body)).await {
+        match tokio::time::timeout(self.deadline, self.collected(body)).await {
             Ok(collected) => collected,
             Err(_elapsed) => Err(StatusCode::REQUEST_TIMEOUT.into()),
         }
@@ -148,3 +150,6 @@ fn too_long(scan: Scan) -> Refusal {
         Rejection::too_long(scan.id(), MAX_BODY),
     )
 }
+
+#[cfg(test)]
+mod tests;

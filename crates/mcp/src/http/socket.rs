@@ -9,19 +9,22 @@ use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
 /// How long a client may take nothing of what is written to it.
-const STALLED: Duration = Duration::from_secs(30);
+pub(super) const STALLED: Duration = Duration::from_secs(30);
 
 /// A stream that fails once nothing could be written for a while: otherwise a client that does not
 /// read would hold its answers, and its place, for ever.
 pub(super) struct Socket {
     stream: TcpStream,
+    patience: Duration,
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl Socket {
-    pub(super) fn new(stream: TcpStream) -> Self {
+    /// Fails after `patience` without progress.
+    pub(super) fn new(stream: TcpStream, patience: Duration) -> Self {
         Self {
             stream,
+            patience,
             stalled: None,
         }
     }
@@ -36,9 +39,10 @@ impl Socket {
             self.stalled = None;
             return written;
         }
+        let patience = self.patience;
         let stalled = self
             .stalled
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep(STALLED)));
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
         stalled
             .as_mut()
             .poll(context)
@@ -87,3 +91,6 @@ impl AsyncWrite for Socket {
         Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
+
+#[cfg(test)]
+mod tests;

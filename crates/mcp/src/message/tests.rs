@@ -1,5 +1,4 @@
 use super::*;
-use rmcp::model::GetMeta as _;
 
 fn rejected(line: impl AsRef<[u8]>) -> Value {
     match read(line.as_ref()) {
@@ -127,6 +126,16 @@ fn params_that_do_not_fit_are_invalid_params() {
     assert_eq!(code(line), (-32602, json!(1)));
     let line = r#"{"jsonrpc":"2.0","id":1,"method":"other","params":7}"#;
     assert_eq!(code(line), (-32602, json!(1)));
+}
+
+/// The method is gone there, so its params are nobody's to judge.
+#[test]
+fn a_handshake_of_the_stateless_protocol_is_left_to_be_unknown() {
+    let line = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"VERSION","io.modelcontextprotocol/clientCapabilities":{}}}}"#;
+    let modern = line.replace("VERSION", "2026-07-28");
+    assert!(matches!(read(modern.as_bytes()), Ok(Read::Request { .. })));
+    let older = line.replace("VERSION", "2025-11-25");
+    assert_eq!(code(older), (-32602, json!(1)));
 }
 
 #[test]

@@ -51,8 +51,17 @@ async fn the_stateless_protocol_is_answered_in_json() {
     assert_eq!(message["result"]["_meta"][key], server_info);
     assert_eq!(fixture.records()[0].caller, "transcript 3");
 
-    let unknown = server.ask(Ask::modern("prompts/list", json!({}))).await;
-    assert_eq!((unknown.status, unknown.code()), (404, -32601));
+    // What it has not, or no longer.
+    for method in [
+        "prompts/list",
+        "initialize",
+        "ping",
+        "logging/setLevel",
+        "install",
+    ] {
+        let unknown = server.ask(Ask::modern(method, json!({}))).await;
+        assert_eq!((unknown.status, unknown.code()), (404, -32601), "{method}");
+    }
     server.stop.cancel();
     server.ended().await;
 }
