@@ -431,6 +431,28 @@ async def as_configured(check, setup):
             check("… and the server so started reads the open folder", "buy tea" in str(texts(answer)), texts(answer))
 
 
+async def as_configured_http(check, setup, address):
+    """Connects to where each printed configuration says that a running server is."""
+    for name in CONFIGURED:
+        printed = setup.casemate("client-config", name, "--http", address, "--json")
+        if not check(f"`casemate client-config {name} --http` prints", printed.returncode == 0, printed.stderr):
+            continue
+        text = json.loads(printed.stdout)["server"]["content"]
+        servers = tomllib.loads(text)["mcp_servers"] if name == "codex" else next(iter(json.loads(text).values()))
+        [server] = servers.values()
+        # Claude Code and VS Code have to be told that it is no command, the others know from the key.
+        kind = {"claude-code": "http", "vscode": "http"}.get(name)
+        check("… the kind of server that it is, and no command", server.get("type") == kind and "command" not in server, server)
+        async with Client(server["url"], mode="legacy", read_timeout_seconds=60) as client:
+            answer = await client.call_tool("notes_read_lines", {"path": "/workspace/todo.md", "first": 1, "last": 1})
+            check("… and the server there answers", "buy tea" in str(texts(answer)), texts(answer))
+
+
+def configured_http(check, setup):
+    with home.Listening(setup) as server:
+        asyncio.run(asyncio.wait_for(as_configured_http(check, setup, server.address), CONVERSATION))
+
+
 def talk(check, setup, transport, mode, pages):
     """One conversation over one transport."""
     setup.let_reach(pages)
@@ -458,7 +480,7 @@ def attempt(check, binary, prepared, action):
 
 
 def run(check, chosen, binary, prepared):
-    transports = chosen.transport or TRANSPORTS[:1]
+    transports = chosen.transport or TRANSPORTS
     with home.Pages() as pages:
         for transport in transports:
             for mode in chosen.mode or MODES:
@@ -471,6 +493,8 @@ def run(check, chosen, binary, prepared):
         with tempfile.TemporaryFile() as errors:
             attempt(check, binary, prepared, lambda setup: ends(check, setup, errors))
     if "http" in transports:
+        check.section = "client-config --http"
+        attempt(check, binary, prepared, lambda setup: configured_http(check, setup))
         check.section = "process on HTTP"
         attempt(check, binary, prepared, lambda setup: ends_http(check, setup))
 
