@@ -91,7 +91,7 @@ fn s101_a_head_is_bounded_in_number_and_size() {
         .collect();
     let long = format!("x-long: {}\r\n", "y".repeat(10 << 20));
     let lines = "x: y\r\n".repeat(101);
-    for (headers, outcome) in [
+    let heads = [
         (many, "HTTP-response-header-section-size"),
         (long, "HTTP-response-header-section-size"),
         (lines, "HTTP-response-header-section-size"),
@@ -100,34 +100,44 @@ fn s101_a_head_is_bounded_in_number_and_size() {
         ("x y: z\r\n".to_owned(), "HTTP-protocol-error"),
         ("x: y\r\n z\r\n".to_owned(), "HTTP-protocol-error"),
         ("content-length: 1\r\n".to_owned(), "HTTP-protocol-error"),
-    ] {
-        let server = Server::answering(response("200 OK", &headers, "hello"));
-        let fixture = reaching(&server);
-        let before = peak();
-        let reply = Ask::http("api.example.com", "/").send(&fixture);
-        let shown: String = headers.chars().take(20).collect();
-        assert_eq!(reply.outcome(), outcome, "{shown}");
-        assert!(reply.report.usage.received < 1 << 20);
-        assert!(peak() - before < 512 << 10);
-        server.wait_closed(1);
-        fixture.ping();
-    }
-    for answer in [
+    ];
+    let whole = heads
+        .iter()
+        .map(|(headers, _)| response("200 OK", headers, "hello"));
+    let broken = [
         "",
         "\r\n\r\n",
         "hello",
         "HTTP/9.9 200 OK\r\n\r\n",
         "HTTP/1.1 2000 OK\r\n\r\n",
-    ] {
-        let server = Server::answering(answer);
-        let fixture = reaching(&server);
-        let outcome = Ask::http("api.example.com", "/").send(&fixture).outcome();
+    ];
+    let answers: Vec<String> = whole.chain(broken.map(str::to_owned)).collect();
+    // Each request gets the answer whose number is its path.
+    let server = Server::plain(move |visit| {
+        let head = visit.head();
+        let number: usize = head.split(['/', ' ']).nth(2).unwrap().parse().unwrap();
+        visit.say(&answers[number]);
+    });
+    let fixture = reaching(&server);
+    let before = peak();
+    let send = |number: usize| Ask::http("api.example.com", &format!("/{number}")).send(&fixture);
+    for (number, (headers, outcome)) in heads.iter().enumerate() {
+        let reply = send(number);
+        let shown: String = headers.chars().take(20).collect();
+        assert_eq!(reply.outcome(), *outcome, "{shown}");
+        assert!(reply.report.usage.received < 1 << 20);
+        server.wait_closed(number + 1);
+    }
+    for (number, answer) in broken.iter().enumerate() {
+        let outcome = send(heads.len() + number).outcome();
         let expected = ["HTTP-protocol-error", "HTTP-response-incomplete"];
         assert!(
             expected.contains(&outcome.as_str()),
             "{answer:?}: {outcome}"
         );
     }
+    assert!(peak() - before < 512 << 10);
+    fixture.ping();
 }
 
 #[test]
