@@ -55,6 +55,15 @@ fn component_deserialize(engine: &Engine) {
 fn component_deserialize_file(engine: &Engine) {
     let _ = unsafe { Component::deserialize_file(engine, "") };
 }
+fn hyper_builder_new() {
+    let _ = hyper::client::conn::http1::Builder::new();
+}
+async fn hyper_handshake(io: hyper_util::rt::TokioIo<tokio::net::TcpStream>) {
+    let _ = hyper::client::conn::http1::handshake::<_, http_body_util::Empty<bytes::Bytes>>(io).await;
+}
+async fn lookup_host() {
+    let _ = tokio::net::lookup_host("localhost:80").await;
+}
 fn env_var() {
     let _ = std::env::var("HOME");
 }

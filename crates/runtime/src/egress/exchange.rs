@@ -175,7 +175,9 @@ impl Exchange {
         };
         let progress = Arc::new(Progress::begin());
         let request = self.rewritten(request, &progress, &faults, &place)?;
-        let (mut sender, connection) = http1::Builder::new()
+        #[expect(clippy::disallowed_methods, reason = "the request was decided")]
+        let mut client = http1::Builder::new();
+        let (mut sender, connection) = client
             .max_headers(MAX_RESPONSE_HEADERS)
             .max_header_size(MAX_RESPONSE_HEAD)
             .max_buf_size(BUFFER)
