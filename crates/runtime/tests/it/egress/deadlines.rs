@@ -278,6 +278,25 @@ fn the_end_of_a_call_closes_its_connections() {
 }
 
 #[test]
+fn the_end_of_a_call_closes_a_connection_that_is_stuck() {
+    // Takes nothing, and keeps saying that the answer is to come for as long as somebody is there.
+    let server = Server::plain(|visit| {
+        visit.head();
+        while visit.say("HTTP/1.1 103 Early Hints\r\n\r\n") {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    });
+    let fixture = home(&leading_to(&server), "");
+    let limits = "  resources: { limits: { time: \"500ms\" } }";
+    let policy = format!("permissions:\n{limits}\n  network:\n    allow:\n{RULE}\n");
+    fixture.install("slow", &super::guest::guest(), &policy);
+    let ask = Ask::http("api.example.com", "/").upload(8 << 20);
+    let report = fixture.call("slow_fetch", ask.arguments());
+    assert_eq!(reason(&report), "limit.time");
+    server.wait_closed(1);
+}
+
+#[test]
 fn others_are_served_while_a_server_stalls() {
     let silent = Server::silent();
     let fixture = home(&leading_to(&silent), RULE);
