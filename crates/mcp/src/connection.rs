@@ -7,7 +7,7 @@
 mod read;
 mod write;
 
-use crate::message::{self, Ids, MAX_MESSAGE, Read, Rejection};
+use crate::message::{self, Ids, MAX_MESSAGE, MAX_VALUES, Read, Rejection};
 use read::{Lines, Next};
 use rmcp::RoleServer;
 use rmcp::model::{
@@ -110,7 +110,7 @@ where
                 self.owed = false;
             }
             let read = match self.lines.next().await {
-                Ok(Next::Line(line)) => message::read(&line),
+                Ok(Next::Line(line)) => message::read(&line, MAX_VALUES),
                 Ok(Next::TooLong { id }) => Err(Rejection::too_long(id, MAX_MESSAGE)),
                 Ok(Next::End) => return None,
                 Err(error) => {

@@ -30,11 +30,9 @@ pub const MAX_MESSAGE: usize = 16 * 1024 * 1024;
 const MAX_ID: usize = 256;
 /// Characters of a method that are repeated to the client.
 const MAX_ECHO: usize = 64;
-/// Messages longer than this are measured before they are built.
-const MEASURED: usize = 1024 * 1024;
-/// Values in one message. Each takes up to 72 bytes and its name once built, so this, with the
-/// longest message, bounds what one line makes this process hold to some 200 MiB.
-const MAX_VALUES: usize = 2 << 20;
+/// Values in one message of a stream. Each takes up to 72 bytes and its name once built, so this,
+/// with the longest message, bounds what one line makes this process hold to some 200 MiB.
+pub(crate) const MAX_VALUES: usize = 2 << 20;
 
 /// A sound message.
 pub(crate) enum Read {
@@ -124,9 +122,9 @@ impl Rejection {
         self.0.error.code
     }
 
-    fn too_many_values(id: Option<RequestId>) -> Self {
-        let message = format!("limit.body: the message holds more than {MAX_VALUES} values");
-        let data = json!({ "reason": "limit.body", "max_values": MAX_VALUES });
+    fn too_many_values(id: Option<RequestId>, max: usize) -> Self {
+        let message = format!("limit.body: the message holds more than {max} values");
+        let data = json!({ "reason": "limit.body", "max_values": max });
         Self::new(ErrorCode::INVALID_REQUEST, id, message, Some(data))
     }
 }
@@ -236,21 +234,22 @@ pub(crate) fn text(bytes: &[u8]) -> Result<&str, Rejection> {
     Ok(text.strip_prefix('\u{feff}').unwrap_or(text).trim_ascii())
 }
 
-/// Reads one message.
+/// Reads one message of at most `max_values` values.
 ///
 /// # Errors
 ///
 /// The answer to what is no message, or no sound one.
-pub(crate) fn read(bytes: &[u8]) -> Result<Read, Rejection> {
+pub(crate) fn read(bytes: &[u8], max_values: usize) -> Result<Read, Rejection> {
     let text = text(bytes)?;
     if text.is_empty() {
         return Ok(Read::Nothing);
     }
-    if text.len() > MEASURED {
+    // Counted before they are built, where there can be so many: each takes two bytes at least.
+    if text.len() / 2 > max_values {
         let mut scan = Scan::default();
         scan.feed(text.as_bytes());
-        if scan.values() > MAX_VALUES {
-            return Err(Rejection::too_many_values(scan.id()));
+        if scan.values() > max_values {
+            return Err(Rejection::too_many_values(scan.id(), max_values));
         }
     }
     let envelope =
@@ -400,7 +399,7 @@ fn notification(method: &str, params: Option<Value>) -> Read {
     }
 }
 
-const _: () = assert!(MEASURED < MAX_MESSAGE);
+const _: () = assert!(MAX_VALUES < MAX_MESSAGE / 2);
 
 #[cfg(test)]
 mod tests;

@@ -23,6 +23,9 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
+/// Values in one message. Fewer than on standard input, where a client keeps only itself waiting:
+/// reading a message holds up the thread that serves all of them.
+const MAX_VALUES: usize = 256 * 1024;
 /// Streams without an end at once: of older clients, and subscriptions. Fewer than connections, so
 /// that there is room for calls.
 const MAX_STREAMS: usize = 128;
@@ -127,7 +130,7 @@ impl Endpoint {
             return Err(Rejection::parse("the body is empty").into());
         }
         let text = bytes.slice_ref(text.as_bytes());
-        let read = message::read(&text)?;
+        let read = message::read(&text, MAX_VALUES)?;
         let id = match &read {
             Read::Request { id, .. } => Some(id),
             Read::Cancelled(..) | Read::Notification(_) | Read::Nothing => None,

@@ -1,5 +1,9 @@
 use super::*;
 
+fn read(line: &[u8]) -> Result<Read, Rejection> {
+    super::read(line, MAX_VALUES)
+}
+
 fn rejected(line: impl AsRef<[u8]>) -> Value {
     match read(line.as_ref()) {
         Err(rejection) => serde_json::to_value(rejection).unwrap(),

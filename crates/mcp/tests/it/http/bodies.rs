@@ -149,8 +149,12 @@ async fn s202_many_large_bodies_wait_for_room() {
     let fixture = Fixture::new();
     let server = fixture.server();
     let before = resident();
-    // As many values as fit, in a tool that takes none: built, each would be 130 MB and more.
-    let values = format!("[0{}]", ",0".repeat(2_000_000));
+    // As many values as may be, in a tool that takes none, and as many bytes.
+    let values = format!(
+        r#"{{"a":[0{}],"b":"{}"}}"#,
+        ",0".repeat(262_000),
+        "x".repeat(3_500_000)
+    );
     let mut connections = Vec::new();
     for _ in 0..6 {
         let mut connection = server.connect().await;
@@ -164,7 +168,15 @@ async fn s202_many_large_bodies_wait_for_room() {
         assert_eq!(connection.await.unwrap(), 200);
     }
     let grown = resident().saturating_sub(before);
-    assert!(grown < 800 << 20, "{grown}");
+    assert!(grown < 300 << 20, "{grown}");
+    // Twice as many would take the server's thread for seconds.
+    let more = format!(r#"{{"a":[0{}]}}"#, ",0".repeat(524_000));
+    let refused = server.ask(call(&more)).await;
+    assert_eq!((refused.status, refused.code()), (400, -32600));
+    let message = refused.json();
+    assert_eq!(message["id"], 5);
+    assert_eq!(message["error"]["data"]["reason"], "limit.body");
+    assert_eq!(message["error"]["data"]["max_values"], 262_144);
 }
 
 #[tokio::test(flavor = "multi_thread")]
