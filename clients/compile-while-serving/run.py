@@ -10,7 +10,10 @@ A call is a whole `tools/call` of `notes_current_time`. In the second part a cal
 well, so that calls that wait for a compiler stand beside those that are measured. Fails if an answer took longer than
 the limit, if an answer was an error, or if nothing was compiled during the measurement.
 
-Usage: run.py [--casemate PATH] [--limit MS] [--runs N] [COMPONENT COMPONENT]
+Whatever else the machine does can only make answers later. So a part whose slowest answer is above the limit is measured
+again, and fails when none of its tries stays below; every try is printed.
+
+Usage: run.py [--casemate PATH] [--limit MS] [--tries N] [COMPONENT COMPONENT]
 """
 
 import argparse
@@ -136,9 +139,11 @@ def beside_add(casemate, environment, components, log):
     return times, told
 
 
-def inside_serve(casemate, environment, components, home, log):
+def inside_serve(casemate, environment, components, log):
     """The server compiles what it lacks, and a call of each large component waits for that."""
-    natives = list((home / "cache").glob("*.native"))
+    for component in components:
+        run(casemate, environment, "add", component, "--yes")
+    natives = list(pathlib.Path(environment["CASEMATE_HOME"], "cache").glob("*.native"))
     listed = json.loads(run(casemate, environment, "list", "--json").stdout)
     small = next(entry["digest"] for entry in listed if entry["name"] == "notes").removeprefix("sha256:")
     gone = [native for native in natives if native.stem != small]
@@ -163,36 +168,39 @@ def inside_serve(casemate, environment, components, home, log):
     return times, [f"both in {took:.1f} s", f"peak memory of the server {peak // 1024} MiB"]
 
 
+def below(part, measure, casemate, components, options):
+    """Whether one of the tries stays below the limit."""
+    for _ in range(options.tries):
+        with tempfile.TemporaryDirectory(prefix="casemate-compile-") as place, open(f"{place}/log", "wb") as log:
+            environment = {"PATH": os.environ.get("PATH", ""), "HOME": place, "CASEMATE_HOME": f"{place}/home"}
+            run(casemate, environment, "add", str(EXAMPLES / "rust" / "notes.wasm"), "--yes")
+            times, told = measure(casemate, environment, components, log)
+        times.sort()
+        if len(times) < 100:
+            raise SystemExit(f"{part}: only {len(times)} calls fell into the measurement")
+        p50, p99, most = times[len(times) // 2], times[len(times) * 99 // 100], times[-1]
+        print(
+            f"{part:6} {len(times)} calls: p50 {p50:.1f} ms, p99 {p99:.1f} ms, max {most:.1f} ms"
+            f" (limit {options.limit:g}); {', '.join(told)}",
+            flush=True,
+        )
+        if most <= options.limit:
+            return True
+    return False
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--casemate", default=str(ROOT / "target" / "release" / "casemate"))
     parser.add_argument("--limit", type=float, default=100, help="milliseconds that an answer may take [default: 100]")
-    parser.add_argument("--runs", type=int, default=1, help="how often each part is measured [default: 1]")
+    parser.add_argument("--tries", type=int, default=3, help="how often a part is measured at most [default: 3]")
     parser.add_argument("components", nargs="*", default=LARGE, metavar="COMPONENT")
     options = parser.parse_args()
     casemate, components = os.path.abspath(options.casemate), [os.path.abspath(path) for path in options.components]
     print(", ".join(f"{os.path.basename(path)} {os.path.getsize(path) / (1 << 20):.1f} MiB" for path in components))
-    failed = False
-    for _ in range(options.runs):
-        with tempfile.TemporaryDirectory(prefix="casemate-compile-") as place, open(f"{place}/log", "wb") as log:
-            home = pathlib.Path(place, "home")
-            environment = {"PATH": os.environ.get("PATH", ""), "HOME": place, "CASEMATE_HOME": str(home)}
-            run(casemate, environment, "add", str(EXAMPLES / "rust" / "notes.wasm"), "--yes")
-            for part, measure in [
-                ("add", lambda: beside_add(casemate, environment, components, log)),
-                ("serve", lambda: inside_serve(casemate, environment, components, home, log)),
-            ]:
-                times, told = measure()
-                times.sort()
-                if len(times) < 100:
-                    raise SystemExit(f"{part}: only {len(times)} calls fell into the measurement")
-                p50, p99, most = times[len(times) // 2], times[len(times) * 99 // 100], times[-1]
-                print(
-                    f"{part:6} {len(times)} calls: p50 {p50:.1f} ms, p99 {p99:.1f} ms, max {most:.1f} ms"
-                    f" (limit {options.limit:g}); {', '.join(told)}"
-                )
-                failed |= most > options.limit
-    sys.exit(1 if failed else 0)
+    parts = {"add": beside_add, "serve": inside_serve}
+    above = {part for part, measure in parts.items() if not below(part, measure, casemate, components, options)}
+    sys.exit(f"above the limit: {', '.join(sorted(above))}" if above else 0)
 
 
 if __name__ == "__main__":
