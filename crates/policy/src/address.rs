@@ -6,7 +6,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use ipnet::{Ipv4Net, Ipv6Net};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 /// What a special address is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,7 +83,7 @@ const RANGES_V6: [(Ipv6Net, SpecialUse); 17] = [
     ),
     (
         v6([0, 0, 0, 0, 0, 0xffff, 0, 0], 96),
-        special("an IPv4-mapped address"),
+        never("an IPv4-mapped address"),
     ),
     (v6([0; 8], 96), special("an IPv4-compatible address")),
     (
@@ -168,6 +168,20 @@ pub(crate) fn special_use(address: IpAddr) -> Option<SpecialUse> {
     }
 }
 
+/// Returns the range of the registries that makes an address a special one; metadata services are in none.
+pub(crate) fn special_range(address: IpAddr) -> Option<IpNet> {
+    match address {
+        IpAddr::V4(address) => {
+            let range = RANGES_V4.iter().find(|(range, _)| range.contains(&address));
+            range.map(|(range, _)| IpNet::V4(*range))
+        }
+        IpAddr::V6(address) => {
+            let range = RANGES_V6.iter().find(|(range, _)| range.contains(&address));
+            range.map(|(range, _)| IpNet::V6(*range))
+        }
+    }
+}
+
 /// Tells whether a name stands for a metadata service.
 pub(crate) fn metadata_name(name: &str) -> Option<SpecialUse> {
     (name == METADATA_NAME).then_some(METADATA)
@@ -205,7 +219,7 @@ fn special_v6(address: Ipv6Addr) -> Option<SpecialUse> {
 }
 
 /// Returns the IPv4 address to which packets for this one are handed on, or that it stands for.
-fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
+pub(crate) fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let join = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
     match address.segments() {
         // IPv4-compatible, IPv4-mapped, and both forms of translation (RFC 4291, 6052, 8215, 2765).

@@ -11,6 +11,7 @@ use url::Host;
 
 use crate::denial::{Denial, bounded};
 use crate::operation::Operation;
+use crate::pattern::PlainPath;
 use crate::reason::Reason;
 
 /// The longest host name in bytes, as in DNS.
@@ -20,7 +21,7 @@ const MAX_LABEL: usize = 63;
 /// The longest text that is read as a name; in Unicode it can be longer than what comes of it.
 const MAX_TEXT: usize = 1024;
 /// The longest path in bytes; RFC 9110, 4.1, asks for lines of at least 8000.
-const MAX_PATH: usize = 8192;
+pub(crate) const MAX_PATH: usize = 8192;
 /// The longest method in bytes.
 const MAX_METHOD: usize = 32;
 
@@ -210,11 +211,19 @@ pub(crate) struct Request<'a> {
     pub(crate) host: HttpHost,
     pub(crate) port: u16,
     pub(crate) method: &'a str,
+    /// The path, or what makes it ambiguous, which matters only where a rule is about paths.
+    pub(crate) path: Result<PlainPath<'a>, &'static str>,
 }
 
 impl<'a> Request<'a> {
     /// Checks the parts of an operation; those that come from an [`HttpTarget`] pass.
-    pub(crate) fn of(scheme: &str, host: &str, port: u16, method: &'a str) -> Result<Self, Fault> {
+    pub(crate) fn of(
+        scheme: &str,
+        host: &str,
+        port: u16,
+        method: &'a str,
+        path: &'a str,
+    ) -> Result<Self, Fault> {
         let scheme = scheme_of(scheme)?;
         let host = HttpHost::parse(host)?;
         if port == 0 {
@@ -226,6 +235,7 @@ impl<'a> Request<'a> {
             host,
             port,
             method,
+            path: PlainPath::parse(path),
         })
     }
 }
@@ -458,7 +468,10 @@ impl HttpTarget {
     /// `own` says that this process listens there.
     pub fn connect(&self, address: SocketAddr, own: bool) -> Operation<'_> {
         Operation::Connect {
+            scheme: self.scheme.as_str(),
             host: &self.host_text,
+            method: &self.method,
+            path: &self.path,
             address,
             own,
         }

@@ -39,8 +39,14 @@ pub enum Operation<'a> {
     },
     /// A connection that a permitted request needs, to one of the addresses that its host leads to.
     Connect {
-        /// The host of the request: a name, or an address without brackets.
+        /// The scheme of the request.
+        scheme: &'a str,
+        /// Its host: a name, or an address without brackets.
         host: &'a str,
+        /// Its method.
+        method: &'a str,
+        /// Its path without the query.
+        path: &'a str,
         /// The address itself, or one that the name was resolved to, and the port.
         address: SocketAddr,
         /// Whether this process listens there.

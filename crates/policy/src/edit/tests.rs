@@ -516,3 +516,22 @@ fn unusual_layouts_are_changed_rightly_or_not_at_all() {
         "{error}"
     );
 }
+
+#[test]
+fn an_entry_for_some_paths_is_not_widened() {
+    let own = "version: \"1.0\"\npermissions:\n  network:\n    allow:\n      - host: \"a.example\"\n        paths: [\"/v1/**\"]\n    deny:\n      - { host: b.example, paths: [/admin] }\n";
+    let granted = edit(own, &grant(network("a.example"))).unwrap();
+    assert_eq!(granted.rule, "- host: \"a.example\"\n");
+    assert_eq!(
+        granted.text,
+        own.replace("    deny:", "      - host: \"a.example\"\n    deny:")
+    );
+    // A deny entry for some paths stands in the way of none of the others.
+    assert!(edit(own, &grant(network("b.example"))).unwrap().changed);
+    // Whoever revokes the host means all of it.
+    let revoked = edit(&granted.text, &PolicyEdit::Revoke(network("a.example"))).unwrap();
+    assert!(!revoked.text.contains("a.example"), "{}", revoked.text);
+    // An entry that denies some paths does not deny the host.
+    let blocked = edit(own, &PolicyEdit::Block(network("b.example"))).unwrap();
+    assert_eq!(blocked.text, format!("{own}      - host: \"b.example\"\n"));
+}

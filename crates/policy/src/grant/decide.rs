@@ -37,10 +37,18 @@ impl Grant {
                 host,
                 port,
                 method,
-                path: _,
-            } => self.decide_request(operation, Request::of(scheme, host, port, method)),
-            Operation::Connect { host, address, own } => {
-                self.decide_connection(operation, host, address, own)
+                path,
+            } => self.decide_request(operation, Request::of(scheme, host, port, method, path)),
+            Operation::Connect {
+                scheme,
+                host,
+                method,
+                path,
+                address,
+                own,
+            } => {
+                let request = Request::of(scheme, host, address.port(), method, path);
+                self.decide_connection(operation, request, address.ip(), own)
             }
             Operation::Lookup { .. } => Err(deny(
                 operation,
@@ -92,9 +100,16 @@ impl Grant {
                 subject: subject(operation),
                 reason: None,
                 sentence: match permit.granted() {
+                    Permitted::Request => {
+                        match permit.rule().and_then(|rule| self.range_of(rule)) {
+                            Some(range) => format!(
+                                "a rule allows it if the host leads to an address in {range}; which one that is, is not known here"
+                            ),
+                            None => "a rule allows it".to_owned(),
+                        }
+                    }
                     Permitted::Storage
                     | Permitted::Link
-                    | Permitted::Request
                     | Permitted::Connect
                     | Permitted::Environment(_) => "a rule allows it".to_owned(),
                     Permitted::Clock(mode) => format!("clocks are {mode}"),

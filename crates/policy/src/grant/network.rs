@@ -1,11 +1,13 @@
 //! Decisions about outgoing requests and the connections that they need.
 
-use std::net::SocketAddr;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
 
 use super::Grant;
 use super::decide::deny;
-use crate::address::{SpecialUse, metadata_name, special_use};
-use crate::denial::{Denial, Origin, Permit, Permitted, Remedy, RuleRef};
+use crate::address::{SpecialUse, embedded_v4, metadata_name, special_range, special_use};
+use crate::denial::{Denial, Origin, Permit, Permitted, Remedy, RuleRef, bounded};
 use crate::error::Located;
 use crate::http::{Fault, HttpHost, HttpScheme, Request};
 use crate::language::{Document, NetworkRule};
@@ -13,9 +15,7 @@ use crate::operation::Operation;
 use crate::pattern::HostPattern;
 use crate::reason::Reason;
 
-const RANGES: &str = "names that lead to special addresses (cidr)";
-
-/// The network rules of one policy, those with a host.
+/// The network rules of one policy, those with a host or a range.
 pub(super) struct NetworkRules {
     allow: Vec<Rule>,
     deny: Vec<Rule>,
@@ -23,61 +23,141 @@ pub(super) struct NetworkRules {
 
 /// One entry. In an allow list a key that is absent means its default, in a deny list everything.
 struct Rule {
-    host: HostPattern,
     entry: NetworkRule,
     reference: RuleRef,
 }
 
+/// An address to connect to.
+struct Reached {
+    address: IpAddr,
+    /// The IPv4 address in an IPv6 one.
+    inner: Option<IpAddr>,
+    special: Option<SpecialUse>,
+}
+
+impl Reached {
+    fn at(address: IpAddr) -> Self {
+        let inner = match address {
+            IpAddr::V4(_) => None,
+            IpAddr::V6(outer) => embedded_v4(outer).map(IpAddr::V4),
+        };
+        Self {
+            address,
+            inner,
+            special: special_use(address),
+        }
+    }
+
+    /// Tells whether the address, or one in it, is one of those.
+    fn is_any(&self, of: impl Fn(IpAddr) -> bool) -> bool {
+        of(self.address) || self.inner.is_some_and(of)
+    }
+}
+
 impl Rule {
     fn of(rule: &Located<NetworkRule>, reference: RuleRef) -> Option<Self> {
-        Some(Self {
-            host: rule.value.host.as_ref()?.value.clone(),
+        (rule.value.host.is_some() || rule.value.cidr.is_some()).then(|| Self {
             entry: rule.value.clone(),
             reference,
         })
     }
 
-    /// Tells whether a request of one of its schemes may go to this port; a connection has no scheme of its own.
-    fn allows_connection_to(&self, port: u16) -> bool {
-        [HttpScheme::Http, HttpScheme::Https]
-            .into_iter()
-            .any(|scheme| self.entry.allows_scheme(scheme) && self.entry.allows_port(scheme, port))
+    fn host(&self) -> Option<&HostPattern> {
+        self.entry.host.as_ref().map(|host| &host.value)
     }
 
-    /// Tells whether it is a deny entry about this request, and which of its keys says the most.
-    fn denies(&self, request: &Request<'_>) -> Option<Reason> {
-        let schemes = self.entry.schemes.as_ref();
-        let fits = self.host.matches(&request.host)
-            && schemes.is_none_or(|own| own.value.contains(&request.scheme))
-            && self.denies_port(request.port)
-            && self.entry.allows_method(request.method);
-        fits.then_some(if self.entry.methods.is_some() {
+    fn range(&self) -> Option<IpNet> {
+        self.entry.cidr.as_ref().map(|range| range.value)
+    }
+
+    /// Tells whether it is an allow entry about the host of this request; a range alone is about addresses.
+    fn names(&self, request: &Request<'_>) -> bool {
+        match (self.host(), self.range(), &request.host) {
+            (Some(host), _, asked) => host.matches(asked),
+            (None, Some(range), HttpHost::Address(address)) => range.contains(address),
+            (None, _, _) => false,
+        }
+    }
+
+    /// Returns the first of its keys after the host that does not allow this request.
+    fn missing(&self, request: &Request<'_>) -> Option<Stage> {
+        if !self.entry.allows_scheme(request.scheme) {
+            Some(Stage::Scheme)
+        } else if !self.entry.allows_port(request.scheme, request.port) {
+            Some(Stage::Port)
+        } else if !self.entry.allows_method(request.method) {
+            Some(Stage::Method)
+        } else if !self.entry.allows_path(&request.path) {
+            Some(Stage::Path)
+        } else {
+            None
+        }
+    }
+
+    /// Tells whether it is a deny entry about this request and this address, and which of its keys says the most.
+    fn denies(&self, request: &Request<'_>, reached: Option<&Reached>) -> Option<Reason> {
+        let named = self.host().is_some_and(|host| host.matches(&request.host));
+        let led = || {
+            let own = self.host().and_then(HostPattern::address);
+            reached.is_some_and(|reached| reached.is_any(|address| own == Some(address)))
+        };
+        let host = self.host().is_none() || named || led();
+        let range = || match self.range() {
+            Some(range) => {
+                reached.is_some_and(|reached| reached.is_any(|address| range.contains(&address)))
+            }
+            None => self.host().is_some(),
+        };
+        let entry = &self.entry;
+        let schemes = || {
+            let own = entry.schemes.as_ref();
+            own.is_none_or(|own| own.value.contains(&request.scheme))
+        };
+        let ports = || {
+            let own = entry.ports.as_ref();
+            own.is_none_or(|own| own.value.contains(&request.port))
+        };
+        let fits = host
+            && range()
+            && schemes()
+            && ports()
+            && entry.allows_method(request.method)
+            && entry.denies_path(&request.path);
+        fits.then_some(if !named || entry.cidr.is_some() {
+            Reason::NetworkAddress
+        } else if entry.paths.is_some() {
+            Reason::NetworkPath
+        } else if entry.methods.is_some() {
             Reason::NetworkMethod
-        } else if self.entry.ports.is_some() {
+        } else if entry.ports.is_some() {
             Reason::NetworkPort
-        } else if schemes.is_some() {
+        } else if entry.schemes.is_some() {
             Reason::NetworkScheme
         } else {
             Reason::NetworkHost
         })
     }
+}
 
-    fn denies_port(&self, port: u16) -> bool {
-        let ports = self.entry.ports.as_ref();
-        ports.is_none_or(|own| own.value.contains(&port))
-    }
+/// How far an allow entry fits, the least first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Stage {
+    Scheme,
+    Port,
+    Method,
+    Path,
+    Address,
+}
 
-    /// Tells whether it is a deny entry about this connection. Where a name led to an address that the entry is about, the
-    /// scheme and the method are not known, and it counts for all.
-    fn denies_connection(&self, host: &HttpHost, address: SocketAddr) -> Option<Reason> {
-        if !self.denies_port(address.port()) {
-            return None;
+impl Stage {
+    fn reason(self) -> Reason {
+        match self {
+            Self::Scheme => Reason::NetworkScheme,
+            Self::Port => Reason::NetworkPort,
+            Self::Method => Reason::NetworkMethod,
+            Self::Path => Reason::NetworkPath,
+            Self::Address => Reason::NetworkAddress,
         }
-        if self.host.matches(host) && self.entry.schemes.is_none() && self.entry.methods.is_none() {
-            return Some(Reason::NetworkHost);
-        }
-        let by_name = matches!(host, HttpHost::Name(_));
-        (by_name && self.host.is_address(address.ip())).then_some(Reason::NetworkAddress)
     }
 }
 
@@ -114,12 +194,13 @@ impl NetworkRules {
         self.allow.is_empty()
     }
 
-    /// Judges a request: deny entries first, then host, scheme, port and method, each over the entries that are left.
-    fn judge(&self, request: &Request<'_>) -> Result<&RuleRef, Unmet<'_>> {
+    /// Judges a request, with the address to connect to once that is known: deny entries first, then host, scheme, port,
+    /// method, path and address, each over the entries that are left.
+    fn judge(&self, request: &Request<'_>, reached: Option<&Reached>) -> Result<&Rule, Unmet<'_>> {
         if let Some((reason, rule)) = self
             .deny
             .iter()
-            .find_map(|rule| Some((rule.denies(request)?, rule)))
+            .find_map(|rule| Some((rule.denies(request, reached)?, rule)))
         {
             return Err(Unmet {
                 reason,
@@ -127,79 +208,40 @@ impl NetworkRules {
                 denied: true,
             });
         }
+        let led = reached.filter(|_| matches!(request.host, HttpHost::Name(_)));
+        let opened = led.is_some_and(|reached| self.opens(request, reached));
         // The entry that comes furthest says what is missing.
-        let stages = [
-            Reason::NetworkHost,
-            Reason::NetworkScheme,
-            Reason::NetworkPort,
-            Reason::NetworkMethod,
-        ];
-        let mut furthest: Option<(usize, &Rule)> = None;
-        for rule in &self.allow {
-            let stage = if !rule.host.matches(&request.host) {
-                continue;
-            } else if !rule.entry.allows_scheme(request.scheme) {
-                1
-            } else if !rule.entry.allows_port(request.scheme, request.port) {
-                2
-            } else if !rule.entry.allows_method(request.method) {
-                3
-            } else {
-                return Ok(&rule.reference);
+        let mut furthest: Option<(Stage, &Rule)> = None;
+        for rule in self.allow.iter().filter(|rule| rule.names(request)) {
+            let missing = rule.missing(request).or_else(|| {
+                let reached = led?;
+                let leads = match rule.range() {
+                    Some(range) => range.contains(&reached.address),
+                    None => reached.special.is_none() || opened,
+                };
+                (!leads).then_some(Stage::Address)
+            });
+            let Some(stage) = missing else {
+                return Ok(rule);
             };
             if furthest.is_none_or(|(other, _)| other < stage) {
                 furthest = Some((stage, rule));
             }
         }
-        let stage = furthest.map_or(0, |(stage, _)| stage);
         Err(Unmet {
-            reason: stages.get(stage).copied().unwrap_or(Reason::NetworkHost),
+            reason: furthest.map_or(Reason::NetworkHost, |(stage, _)| stage.reason()),
             rule: furthest.map(|(_, rule)| &rule.reference),
             denied: false,
         })
     }
 
-    /// Judges a connection to an address of `host`; `special` is what the address is for.
-    fn judge_connection(
-        &self,
-        host: &HttpHost,
-        address: SocketAddr,
-        special: Option<SpecialUse>,
-    ) -> Result<&RuleRef, Unmet<'_>> {
-        if let Some((reason, rule)) = self
-            .deny
-            .iter()
-            .find_map(|rule| Some((rule.denies_connection(host, address)?, rule)))
-        {
-            return Err(Unmet {
-                reason,
-                rule: Some(&rule.reference),
-                denied: true,
-            });
-        }
-        let of_host = || self.allow.iter().filter(|rule| rule.host.matches(host));
-        let Some(rule) = of_host().find(|rule| rule.allows_connection_to(address.port())) else {
-            let near = of_host().next();
-            return Err(Unmet {
-                reason: near.map_or(Reason::NetworkHost, |_| Reason::NetworkPort),
-                rule: near.map(|rule| &rule.reference),
-                denied: false,
-            });
-        };
-        if special.is_none() || matches!(host, HttpHost::Address(_)) {
-            return Ok(&rule.reference);
-        }
-        // A rule for some methods only says nothing of a connection, whose method is not known.
-        let named = self.allow.iter().find(|rule| {
-            rule.host.is_address(address.ip())
-                && rule.entry.methods.is_none()
-                && rule.allows_connection_to(address.port())
-        });
-        named.map(|rule| &rule.reference).ok_or(Unmet {
-            reason: Reason::NetworkAddress,
-            rule: Some(&rule.reference),
-            denied: false,
-        })
+    /// Tells whether a special address to which a name leads is itself the host of an entry for such a request.
+    fn opens(&self, request: &Request<'_>, reached: &Reached) -> bool {
+        reached.special.is_some()
+            && self.allow.iter().any(|rule| {
+                rule.host().and_then(HostPattern::address) == Some(reached.address)
+                    && rule.missing(request).is_none()
+            })
     }
 }
 
@@ -214,106 +256,126 @@ impl Grant {
             let sentence = format!("it is {}, and no rule makes that reachable", special.name);
             return Err(deny(operation, Reason::NetworkHost, &sentence));
         }
-        let rule = self.0.policy.network.judge(&request).map_err(|unmet| {
-            let remedy = if unmet.denied {
-                None
-            } else if unmet.reason == Reason::NetworkMethod {
-                Some(Remedy::Methods(request.method.to_owned()))
-            } else {
-                Some(grant_of(&request))
-            };
-            deny(operation, unmet.reason, &unmet.sentence(&request))
-                .rule_is(unmet.rule)
-                .remedy_is(remedy)
-        })?;
-        if let Some(ceiling) = &self.0.ceiling
-            && let Err(unmet) = ceiling.network.judge(&request)
-        {
-            let sentence = unmet.sentence_of_ceiling(&request);
-            return Err(under_ceiling(operation, &unmet, rule, &sentence));
-        }
+        let reached = match &request.host {
+            HttpHost::Address(address) => Some(Reached::at(*address)),
+            HttpHost::Name(_) => None,
+        };
+        let rule = self.judge(operation, &request, reached.as_ref())?;
         Ok(Permit::new(Permitted::Request, Some(rule)))
     }
 
     pub(super) fn decide_connection(
         &self,
         operation: &Operation<'_>,
-        host: &str,
-        address: SocketAddr,
+        request: Result<Request<'_>, Fault>,
+        address: IpAddr,
         own: bool,
     ) -> Result<Permit<'_>, Denial> {
-        let host = HttpHost::parse(host)
-            .map_err(|fault| deny(operation, fault.reason, &fault.sentence))?;
+        let request = request.map_err(|fault| deny(operation, fault.reason, &fault.sentence))?;
         let refuse = |sentence: &str| Err(deny(operation, Reason::NetworkAddress, sentence));
-        let ip = address.ip();
         if own {
             return refuse("this server itself listens there, and no rule makes that reachable");
         }
-        if matches!(&host, HttpHost::Address(named) if *named != ip) {
-            return refuse(&format!("{ip} is not the address that was asked for"));
+        if matches!(&request.host, HttpHost::Address(named) if *named != address) {
+            return refuse(&format!("{address} is not the address that was asked for"));
         }
-        let special = special_use(ip);
-        if let Some(special) = special
+        let reached = Reached::at(address);
+        if let Some(special) = reached
+            .special
             .filter(|special| special.never)
-            .or(never_reached(&host))
+            .or(never_reached(&request.host))
         {
             return refuse(&format!(
-                "it leads to {ip}, which is {}, and no rule makes that reachable",
+                "it leads to {address}, which is {}, and no rule makes that reachable",
                 special.name
             ));
         }
-        let unmet_sentence = |unmet: &Unmet<'_>| match (unmet.reason, special) {
-            (Reason::NetworkAddress, Some(special)) if !unmet.denied => format!(
-                "{host} leads to {ip}, which is {}; such an address is reached only where the host of a rule is that address",
-                special.name
-            ),
-            (Reason::NetworkAddress, _) => format!("{host} leads to {ip}, which a rule denies"),
-            (Reason::NetworkPort, _) if !unmet.denied => {
-                format!(
-                    "a rule allows this host, but none allows port {} of it",
-                    address.port()
-                )
-            }
-            _ if unmet.denied => "a rule denies this host".to_owned(),
-            _ => "no rule allows this host".to_owned(),
-        };
-        let rule = self
-            .0
-            .policy
-            .network
-            .judge_connection(&host, address, special)
-            .map_err(|unmet| {
-                let by_range = unmet.reason == Reason::NetworkAddress && !unmet.denied;
-                deny(operation, unmet.reason, &unmet_sentence(&unmet))
-                    .rule_is(unmet.rule)
-                    .remedy_is(by_range.then_some(Remedy::NotInThisRelease(RANGES)))
-            })?;
-        if let Some(ceiling) = &self.0.ceiling
-            && let Err(unmet) = ceiling.network.judge_connection(&host, address, special)
-        {
-            let sentence = format!(
-                "a rule allows it, but under the ceiling {}",
-                unmet_sentence(&unmet)
-            );
-            return Err(under_ceiling(operation, &unmet, rule, &sentence));
-        }
+        let rule = self.judge(operation, &request, Some(&reached))?;
         Ok(Permit::new(Permitted::Connect, Some(rule)))
+    }
+
+    /// Asks the policy and then the ceiling.
+    fn judge(
+        &self,
+        operation: &Operation<'_>,
+        request: &Request<'_>,
+        reached: Option<&Reached>,
+    ) -> Result<&RuleRef, Denial> {
+        let judged = self.0.policy.network.judge(request, reached);
+        let rule = judged.map_err(|unmet| {
+            deny(operation, unmet.reason, &unmet.sentence(request, reached))
+                .rule_is(unmet.rule)
+                .remedy_is(unmet.remedy(request, reached))
+        })?;
+        if let Some(ceiling) = &self.0.ceiling
+            && let Err(unmet) = ceiling.network.judge(request, reached)
+        {
+            let sentence = unmet.sentence_of_ceiling(request, reached);
+            return Err(under_ceiling(operation, &unmet, &rule.reference, &sentence));
+        }
+        Ok(&rule.reference)
+    }
+
+    /// Says what holds a permitted request to a name still to certain addresses.
+    pub(super) fn range_of(&self, rule: &RuleRef) -> Option<IpNet> {
+        let rules = &self.0.policy.network.allow;
+        let rule = rules.iter().find(|own| own.reference == *rule)?;
+        rule.host().and(rule.range())
     }
 }
 
 impl Unmet<'_> {
     /// Says what is missing or denied of a request to `host`.
     fn what(&self, request: &Request<'_>, host: &str) -> String {
-        match self.reason {
-            Reason::NetworkScheme => format!("{} to {host}", request.scheme),
-            Reason::NetworkPort => format!("port {} of {host}", request.port),
-            Reason::NetworkMethod => format!("the method {} to {host}", request.method),
+        match (self.reason, &request.path) {
+            (Reason::NetworkScheme, _) => format!("{} to {host}", request.scheme),
+            (Reason::NetworkPort, _) => format!("port {} of {host}", request.port),
+            (Reason::NetworkMethod, _) => format!("the method {} to {host}", request.method),
+            (Reason::NetworkPath, Ok(path)) => {
+                format!("the path {} of {host}", bounded(path.as_str()))
+            }
             _ => host.to_owned(),
         }
     }
 
-    fn sentence(&self, request: &Request<'_>) -> String {
-        if self.denied {
+    /// Says what neither host nor keys alone say: where the request leads, or how its path could be read.
+    fn whole(&self, request: &Request<'_>, reached: Option<&Reached>) -> Option<String> {
+        match (self.reason, &request.path, reached) {
+            (Reason::NetworkPath, Err(ambiguity), _) => Some(format!(
+                "a rule is about paths, and this one can be read in more than one way: {ambiguity}"
+            )),
+            (Reason::NetworkAddress, _, Some(reached)) => {
+                Some(self.address(&request.host, reached))
+            }
+            _ => None,
+        }
+    }
+
+    fn address(&self, host: &HttpHost, reached: &Reached) -> String {
+        let address = reached.address;
+        match (host, reached.special) {
+            (HttpHost::Address(_), _) => "a rule denies this address".to_owned(),
+            (HttpHost::Name(_), _) if self.denied => {
+                format!("{host} leads to {address}, which a rule denies")
+            }
+            (HttpHost::Name(_), Some(special)) => {
+                let range =
+                    special_range(address).map_or(String::new(), |range| format!(" ({range})"));
+                format!(
+                    "{host} leads to {address}, which is {}{range}; such an address is reached only where an entry for the name has a cidr that covers it",
+                    special.name
+                )
+            }
+            (HttpHost::Name(_), None) => {
+                format!("{host} leads to {address}, which the cidr of no entry for the name covers")
+            }
+        }
+    }
+
+    fn sentence(&self, request: &Request<'_>, reached: Option<&Reached>) -> String {
+        if let Some(whole) = self.whole(request, reached) {
+            whole
+        } else if self.denied {
             format!("a rule denies {}", self.what(request, "this host"))
         } else if self.rule.is_none() {
             "no rule allows this host".to_owned()
@@ -323,7 +385,10 @@ impl Unmet<'_> {
         }
     }
 
-    fn sentence_of_ceiling(&self, request: &Request<'_>) -> String {
+    fn sentence_of_ceiling(&self, request: &Request<'_>, reached: Option<&Reached>) -> String {
+        if let Some(whole) = self.whole(request, reached) {
+            return format!("a rule allows it, but under the ceiling {whole}");
+        }
         let verb = if self.denied {
             "denies"
         } else {
@@ -331,6 +396,21 @@ impl Unmet<'_> {
         };
         let what = self.what(request, "this host");
         format!("a rule allows it, but the ceiling {verb} {what}")
+    }
+
+    /// Returns what would change it; where an entry denies it, or a path is ambiguous, nothing does that one would propose.
+    fn remedy(&self, request: &Request<'_>, reached: Option<&Reached>) -> Option<Remedy> {
+        let special = reached.filter(|reached| reached.special.is_some());
+        match (self.reason, special) {
+            _ if self.denied => None,
+            (Reason::NetworkMethod, _) => Some(Remedy::Methods(request.method.to_owned())),
+            (Reason::NetworkPath, _) => request.path.is_ok().then_some(Remedy::Paths),
+            (Reason::NetworkAddress, Some(reached)) => Some(Remedy::Range {
+                host: request.host.to_string(),
+                cidr: IpNet::from(reached.address).to_string(),
+            }),
+            _ => Some(grant_of(request)),
+        }
     }
 }
 

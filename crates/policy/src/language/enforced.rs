@@ -61,10 +61,6 @@ fn network(permissions: &Permissions, refused: &mut Vec<(Place, &str)>) {
                 "the tcp of a network entry",
             ),
             (
-                rule.paths.as_ref().map(|key| key.place),
-                "the paths of a network entry",
-            ),
-            (
                 rule.headers.as_ref().map(|key| key.place),
                 "the headers of a network entry",
             ),

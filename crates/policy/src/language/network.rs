@@ -9,10 +9,14 @@ use super::fields::{Fields, parsed, unknown_word};
 use crate::document::Node;
 use crate::error::{Located, PolicyError, Refusal};
 use crate::http::{HttpScheme, is_method, is_never_sent, parse_port};
-use crate::pattern::HostPattern;
+use crate::pattern::{HostPattern, PlainPath, RoutePattern};
 
-/// The longest path pattern or header value in bytes.
+/// The longest header value in bytes.
 const MAX_TEXT: usize = 1024;
+/// The most patterns for paths in one entry.
+const MAX_PATHS: usize = 64;
+/// The most words of a key that are shown where a rule is named.
+const MAX_SHOWN: usize = 8;
 
 /// One entry of `network`: its keys must all hold. At least one of host, cidr and tcp is given.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -23,7 +27,7 @@ pub(crate) struct NetworkRule {
     pub(crate) schemes: Option<Located<Vec<HttpScheme>>>,
     pub(crate) ports: Option<Located<Vec<u16>>>,
     pub(crate) methods: Option<Located<Vec<String>>>,
-    pub(crate) paths: Option<Located<Vec<String>>>,
+    pub(crate) paths: Option<Located<Vec<RoutePattern>>>,
     pub(crate) headers: Option<Located<Vec<Header>>>,
 }
 
@@ -83,6 +87,23 @@ impl NetworkRule {
         }
     }
 
+    /// Tells whether it allows this path: any where nothing is said, and otherwise none that is ambiguous.
+    pub(crate) fn allows_path(&self, path: &Result<PlainPath<'_>, &'static str>) -> bool {
+        let Some(paths) = &self.paths else {
+            return true;
+        };
+        let path = path.as_ref().ok();
+        path.is_some_and(|path| paths.value.iter().any(|own| own.allows(path)))
+    }
+
+    /// Tells whether it denies this path: any where nothing is said, and otherwise whatever is ambiguous.
+    pub(crate) fn denies_path(&self, path: &Result<PlainPath<'_>, &'static str>) -> bool {
+        match (&self.paths, path) {
+            (None, _) | (Some(_), Err(_)) => true,
+            (Some(paths), Ok(path)) => paths.value.iter().any(|own| own.denies(path)),
+        }
+    }
+
     /// Returns the schemes that it allows, each with the ports to which it allows them.
     pub(crate) fn ways(&self) -> impl Iterator<Item = (HttpScheme, u16)> {
         [HttpScheme::Https, HttpScheme::Http]
@@ -99,55 +120,66 @@ impl NetworkRule {
 
     /// Tells whether this entry of an allow list allows all that `other` does there, as far as entries with a host go.
     pub(crate) fn covers(&self, other: &Self) -> bool {
-        let hosts = match (&self.host, &other.host) {
-            (Some(own), Some(other)) => own.value.covers(&other.value),
-            (None, _) | (_, None) => return self == other,
-        };
-        let methods = match (&self.methods, &other.methods) {
-            (None, _) => true,
-            (Some(_), None) => false,
-            (Some(_), Some(others)) => others.value.iter().all(|method| self.allows_method(method)),
+        let places = match (&self.host, &self.cidr, &other.host, &other.cidr) {
+            // Without a range it is about public addresses, with one about those in it.
+            (Some(own), None, Some(other), None) => own.value.covers(&other.value),
+            (Some(own), Some(range), Some(other), Some(part)) => {
+                own.value.covers(&other.value) && range.value.contains(&part.value)
+            }
+            (None, Some(range), None, Some(part)) => range.value.contains(&part.value),
+            _ => return self == other,
         };
         let ways = || {
             other
                 .ways()
                 .all(|(scheme, port)| self.allows_scheme(scheme) && self.allows_port(scheme, port))
         };
-        hosts && methods && ways()
+        places
+            && hold(&self.methods, &other.methods, PartialEq::eq)
+            && hold(&self.paths, &other.paths, RoutePattern::covers)
+            && ways()
     }
 
     /// Tells whether this entry of a deny list denies all that `other` does there.
     pub(crate) fn denies(&self, other: &Self) -> bool {
-        fn holds<T: PartialEq>(
-            own: &Option<Located<Vec<T>>>,
-            other: &Option<Located<Vec<T>>>,
-        ) -> bool {
-            match (own, other) {
-                (None, _) => true,
-                (Some(_), None) => false,
-                (Some(own), Some(other)) => other.value.iter().all(|item| own.value.contains(item)),
-            }
-        }
-        let hosts = match (&self.host, &other.host) {
+        let host = match (&self.host, &other.host) {
+            (None, _) => true,
             (Some(own), Some(other)) => own.value.covers(&other.value),
-            (None, _) | (_, None) => return self == other,
+            (Some(_), None) => false,
         };
-        hosts
-            && holds(&self.schemes, &other.schemes)
-            && holds(&self.ports, &other.ports)
-            && holds(&self.methods, &other.methods)
+        let range = match (&self.cidr, &other.cidr) {
+            (None, _) => self.host.is_some(),
+            (Some(own), Some(part)) => own.value.contains(&part.value),
+            (Some(own), None) => other
+                .host
+                .as_ref()
+                .and_then(|host| host.value.address())
+                .is_some_and(|address| own.value.contains(&address)),
+        };
+        host && range
+            && hold(&self.schemes, &other.schemes, PartialEq::eq)
+            && hold(&self.ports, &other.ports, PartialEq::eq)
+            && hold(&self.methods, &other.methods, PartialEq::eq)
+            && hold(&self.paths, &other.paths, RoutePattern::covers)
     }
 
     /// Writes the keys that a decision looks at beside the host: ` [schemes: http; ports: 80, 8080]`.
     fn write_keys(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         fn words<T: fmt::Display>(key: &Option<Located<Vec<T>>>) -> Option<String> {
-            let words: Vec<String> = key.as_ref()?.value.iter().map(T::to_string).collect();
+            let all = &key.as_ref()?.value;
+            let mut words: Vec<String> = all.iter().take(MAX_SHOWN).map(T::to_string).collect();
+            if let Some(more) = all.len().checked_sub(MAX_SHOWN).filter(|more| *more > 0) {
+                words.push(format!("{more} more"));
+            }
             Some(words.join(", "))
         }
+        let range = self.cidr.as_ref().filter(|_| self.host.is_some());
         let keys = [
+            ("cidr", range.map(|range| range.value.to_string())),
             ("schemes", words(&self.schemes)),
             ("ports", words(&self.ports)),
             ("methods", words(&self.methods)),
+            ("paths", words(&self.paths)),
         ];
         let given: Vec<String> = keys
             .into_iter()
@@ -168,9 +200,28 @@ impl fmt::Display for NetworkRule {
                 self.write_keys(formatter)
             }
             (None, Some(tcp), _) => write!(formatter, "tcp {}", tcp.value),
-            (None, None, Some(cidr)) => write!(formatter, "{}", cidr.value),
+            (None, None, Some(cidr)) => {
+                write!(formatter, "{}", cidr.value)?;
+                self.write_keys(formatter)
+            }
             (None, None, None) => formatter.write_str("nothing"),
         }
+    }
+}
+
+/// Tells whether all items of another entry's key are among those of this one, where no key means all there are.
+fn hold<T>(
+    own: &Option<Located<Vec<T>>>,
+    other: &Option<Located<Vec<T>>>,
+    covers: impl Fn(&T, &T) -> bool,
+) -> bool {
+    match (own, other) {
+        (None, _) => true,
+        (Some(_), None) => false,
+        (Some(own), Some(other)) => other
+            .value
+            .iter()
+            .all(|item| own.value.iter().any(|own| covers(own, item))),
     }
 }
 
@@ -186,12 +237,24 @@ pub(super) fn network_rule(node: &Node, path: &str) -> Result<NetworkRule, Polic
         schemes: fields.parsed_list("schemes", scheme)?,
         ports: fields.parsed_list("ports", port)?,
         methods: fields.parsed_list("methods", method)?,
-        paths: fields.parsed_list("paths", request_path)?,
+        paths: fields.parsed_list("paths", RoutePattern::parse)?,
         headers: fields
             .get("headers")
             .map(|node| headers(node, &fields.path_of("headers")))
             .transpose()?,
     };
+    if let Some(paths) = &rule.paths
+        && paths.value.len() > MAX_PATHS
+    {
+        return Err(PolicyError::language(
+            paths.place,
+            format!(
+                "{path}.paths: an entry has at most {MAX_PATHS} patterns, this one has {}",
+                paths.value.len()
+            ),
+        )
+        .hint("write a second entry for the others"));
+    }
     if rule.host.is_none() && rule.cidr.is_none() && rule.tcp.is_none() {
         return Err(PolicyError::language(
             fields.place,
@@ -263,30 +326,6 @@ fn method(text: &str) -> Result<String, Refusal> {
         Err(Refusal::new(format!("{text:?} is not a method"))
             .hint("write it in capitals, as in GET"))
     }
-}
-
-fn request_path(text: &str) -> Result<String, Refusal> {
-    let refuse = |what: &str| Err(Refusal::new(format!("{text:?} {what}")));
-    if !text.starts_with('/') {
-        return refuse("does not start with '/'");
-    }
-    if text.len() > MAX_TEXT {
-        return Err(Refusal::new(format!(
-            "a path pattern has at most {MAX_TEXT} bytes"
-        )));
-    }
-    if text
-        .bytes()
-        .any(|byte| !byte.is_ascii_graphic() || b"\\%?#;[]{}".contains(&byte))
-    {
-        return refuse("holds a character that path patterns do not have");
-    }
-    for segment in text.split('/') {
-        if matches!(segment, "." | "..") || segment.contains("**") && segment != "**" {
-            return refuse("holds a '.', '..' or mixed '**' segment");
-        }
-    }
-    Ok(text.to_owned())
 }
 
 fn headers(node: &Node, path: &str) -> Result<Located<Vec<Header>>, PolicyError> {

@@ -172,7 +172,7 @@ pub(super) fn network(rule: &NetworkRule) -> Vec<String> {
     if let Some(paths) = &rule.paths {
         pairs.push(format!(
             "paths: {}",
-            list(paths.value.iter().map(|path| quoted(path)))
+            list(paths.value.iter().map(|path| quoted(&path.to_string())))
         ));
     }
     if let Some(headers) = &rule.headers {

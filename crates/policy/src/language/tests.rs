@@ -112,10 +112,6 @@ fn what_is_not_enforced_is_refused_where_it_stands() {
         ),
         (format!("{network}        cidr: 10.0.0.0/8\n"), "the cidr"),
         (
-            format!("{network}        paths: [\"/v1/**\"]\n"),
-            "the paths",
-        ),
-        (
             format!("{head}  network:\n    allow: [{{ cidr: 10.0.0.0/8 }}]\n"),
             "the cidr",
         ),

@@ -71,6 +71,14 @@ impl HostPattern {
         }
     }
 
+    /// Returns the address, where it is one.
+    pub(crate) fn address(&self) -> Option<IpAddr> {
+        match self {
+            Self::Address(address) => Some(*address),
+            Self::Name(_) | Self::OneLabel(_) | Self::AnyDepth(_) => None,
+        }
+    }
+
     /// Tells whether it is this address, and not a name that may lead to it.
     pub(crate) fn is_address(&self, address: IpAddr) -> bool {
         matches!(self, Self::Address(own) if *own == address)

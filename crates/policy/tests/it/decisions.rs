@@ -489,6 +489,26 @@ fn widening_is_noticed() {
             "  network: { allow: [{ host: a.example, methods: [GET] }] }\n",
             "  network: { allow: [{ host: a.example, methods: [GET, PUT] }] }\n",
         ),
+        (
+            "  network: { allow: [{ host: a.example, paths: [/v1] }] }\n",
+            "  network: { allow: [{ host: a.example }] }\n",
+        ),
+        (
+            "  network: { allow: [{ host: a.example, paths: [/v1/**] }] }\n",
+            "  network: { allow: [{ host: a.example, paths: [/v1/a, /v1] }] }\n",
+        ),
+        (
+            "  network: { allow: [{ host: a.example, paths: [\"/*/a\"] }] }\n",
+            "  network: { allow: [{ host: a.example, paths: [\"/**/a\"] }] }\n",
+        ),
+        (
+            "  network: { deny: [{ host: a.example, paths: [/v1/**] }] }\n",
+            "  network: { deny: [{ host: a.example, paths: [/v1/a/**] }] }\n",
+        ),
+        (
+            "  network: { deny: [{ host: a.example }] }\n",
+            "  network: { deny: [{ host: a.example, paths: [/**] }] }\n",
+        ),
         ("  network: { deny: [{ host: a.example }] }\n", ""),
         (
             "  network: { deny: [{ host: a.example }] }\n",
@@ -526,6 +546,14 @@ fn widening_is_noticed() {
         (
             "  network: { allow: [{ host: a.example, ports: [443, 80], methods: [GET, PUT] }] }\n",
             "  network: { allow: [{ host: a.example, methods: [PUT] }, { host: a.example, schemes: [https], ports: [80], methods: [GET] }] }\n",
+        ),
+        (
+            "  network: { allow: [{ host: a.example, paths: [/v1/**, \"/b/*/c\", /d] }] }\n",
+            "  network: { allow: [{ host: \"a.example\", paths: [\"/v1/x/**\", \"/v1/**/y*\", \"/b/x/c\", \"/b/*/c\", /d] }] }\n",
+        ),
+        (
+            "  network: { allow: [{ host: a.example }], deny: [{ host: a.example, paths: [/v1/a] }] }\n",
+            "  network: { allow: [{ host: a.example, paths: [/v1/**] }], deny: [{ host: a.example, paths: [/v1/**] }] }\n",
         ),
         (
             "  storage: { allow: [{ uri: \"fs://w/**\", access: [read, write] }] }\n",

@@ -473,7 +473,7 @@ fn wassette_4_what_would_do_nothing_is_refused() {
         ("{ host: \"a.example:8080\" }", "holds a port"),
         ("{ host: \"https://a.example\" }", "is a URL"),
         ("{ cidr: \"10.0.0.0/8\" }", "not enforced yet"),
-        ("{ host: a.example, paths: [/v1] }", "not enforced yet"),
+        ("{ host: a.example, paths: [v1] }", "does not start with"),
         ("{ host: \"*\" }", "every host"),
     ] {
         let error = refused(&with(&format!("  network:\n    allow:\n      - {entry}\n")));

@@ -1,6 +1,7 @@
 //! Outgoing requests: how targets are read, what rules mean for them, and which addresses are reached.
 
 mod addresses;
+mod paths;
 mod rules;
 mod targets;
 
@@ -46,7 +47,8 @@ fn ask(grant: &Grant, scheme: &str, authority: &str, method: &str) -> String {
 }
 
 fn connect(grant: &Grant, authority: &str, address: &str) -> Result<(), Denial> {
-    let target = get("https", authority).unwrap();
+    let (scheme, authority) = authority.split_once("://").unwrap_or(("https", authority));
+    let target = get(scheme, authority).unwrap();
     let address = SocketAddr::new(address.parse().unwrap(), target.port());
     grant.decide(&target.connect(address, false)).map(|permit| {
         assert_eq!(*permit.granted(), Permitted::Connect);
@@ -65,4 +67,5 @@ const HOST: &str = "denied.network.host";
 const SCHEME: &str = "denied.network.scheme";
 const PORT: &str = "denied.network.port";
 const METHOD: &str = "denied.network.method";
+const PATH: &str = "denied.network.path";
 const ADDRESS: &str = "denied.network.address";

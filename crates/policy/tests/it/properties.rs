@@ -46,6 +46,8 @@ const TARGETS: [&str; 6] = [
     "10.0.0.5",
     "[2001:db8::1]",
 ];
+/// The last one is ambiguous.
+const PATHS: [&str; 4] = ["/", "/v1/a", "/v1/b/c", "/v1/%2e%2e/a"];
 const ADDRESSES: [&str; 4] = ["10.0.0.5", "198.41.0.4", "2001:db8::1", "169.254.169.254"];
 
 impl Draft {
@@ -138,10 +140,24 @@ fn request() -> impl Strategy<Value = String> {
         option::of(select(&["[http]", "[https]", "[https, http]"][..])),
         option::of(select(&["[443]", "[80]", "[8443, 443]"][..])),
         option::of(select(&["[GET]", "[POST, GET]"][..])),
+        option::of(select(
+            &[
+                "[/**]",
+                "[/v1/**]",
+                "[/v1/*, /]",
+                "[/v1/a]",
+                "[/**/c, /v1/b/**]",
+            ][..],
+        )),
     );
-    (select(&HOSTS[..]), keys).prop_map(|(host, (schemes, ports, methods))| {
+    (select(&HOSTS[..]), keys).prop_map(|(host, (schemes, ports, methods, paths))| {
         let mut text = format!("      - host: \"{host}\"\n");
-        for (key, words) in [("schemes", schemes), ("ports", ports), ("methods", methods)] {
+        for (key, words) in [
+            ("schemes", schemes),
+            ("ports", ports),
+            ("methods", methods),
+            ("paths", paths),
+        ] {
             if let Some(words) = words {
                 text.push_str(&format!("        {key}: {words}\n"));
             }
@@ -229,7 +245,12 @@ fn targets() -> Vec<HttpTarget> {
             for port in [80, 443, 8443] {
                 for method in ["GET", "PUT"] {
                     let authority = format!("{authority}:{port}");
-                    targets.push(HttpTarget::parse(scheme, &authority, method, "/").unwrap());
+                    let read = |path| HttpTarget::parse(scheme, &authority, method, path).unwrap();
+                    let paths = match (scheme, port) {
+                        ("https", 443) => &PATHS[..],
+                        _ => &PATHS[..1],
+                    };
+                    targets.extend(paths.iter().copied().map(read));
                 }
             }
         }
@@ -278,8 +299,7 @@ fn answers(grant: &Grant) -> Vec<bool> {
     }
     for target in targets() {
         ask(&target.operation());
-        // A connection has no method.
-        for address in ADDRESSES.iter().filter(|_| target.method() == "GET") {
+        for address in ADDRESSES {
             let address = SocketAddr::new(address.parse().unwrap(), target.port());
             ask(&target.connect(address, false));
         }
@@ -502,8 +522,8 @@ proptest! {
             if granted.changed {
                 prop_assert!(within(&ask(&before, None), &ask(&after, None)));
                 let revoked = edit(&granted.text, &PolicyEdit::Revoke(permission.clone()));
-                // Entries for some methods of the same host do not make a grant superfluous, and are in the way of revoking.
-                if matches!(permission, Permission::Network(_)) && draft.requests.iter().any(|entry| entry.contains("methods")) {
+                // Entries for some requests to the same host do not make a grant superfluous, and are in the way of revoking.
+                if matches!(permission, Permission::Network(_)) && draft.requests.iter().any(|entry| ["methods", "paths"].iter().any(|key| entry.contains(key))) {
                     continue;
                 }
                 prop_assert!(revoked.is_ok(), "{revoked:?}\n{}", granted.text);

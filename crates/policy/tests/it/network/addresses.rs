@@ -65,6 +65,8 @@ fn s085_metadata_services_are_never_reached() {
         "168.63.129.16",
         "192.0.0.192",
         "::ffff:169.254.169.254",
+        "::ffff:10.0.0.5",
+        "::ffff:93.184.216.34",
         "64:ff9b::a9fe:a9fe",
         "0.0.0.0",
         "::",
@@ -103,8 +105,6 @@ fn s086_s090_names_do_not_lead_to_special_addresses() {
         "::1",
         "fe80::1",
         "fc00::1",
-        "::ffff:10.0.0.5",
-        "::ffff:93.184.216.34",
         "::7f00:1",
         "64:ff9b::7f00:1",
         "2002:7f00:1::",
@@ -114,7 +114,7 @@ fn s086_s090_names_do_not_lead_to_special_addresses() {
         let denial = connect(&grant, "a.example", address).unwrap_err();
         assert_eq!(denial.reason().as_str(), ADDRESS, "{address}");
         assert!(
-            matches!(denial.remedy(), Some(Remedy::NotInThisRelease(_))),
+            matches!(denial.remedy(), Some(Remedy::Range { .. })),
             "{address}"
         );
         assert_eq!(
@@ -128,7 +128,7 @@ fn s086_s090_names_do_not_lead_to_special_addresses() {
     let denial = connect(&grant, "a.example", "127.0.0.1").unwrap_err();
     assert_eq!(
         denial.explanation(),
-        "a.example leads to 127.0.0.1, which is a loopback address; such an address is reached only where the host of a rule is that address"
+        "a.example leads to 127.0.0.1, which is a loopback address (127.0.0.0/8); such an address is reached only where an entry for the name has a cidr that covers it"
     );
 }
 
@@ -144,25 +144,31 @@ fn s086_a_rule_for_the_address_itself_reaches_it() {
         &[],
     );
     assert_eq!(ask(&local, "http", "127.0.0.1:8080", "GET"), "allowed");
-    assert_eq!(reached(&local, "127.0.0.1:8080", "127.0.0.1"), "allowed");
+    assert_eq!(
+        reached(&local, "http://127.0.0.1:8080", "127.0.0.1"),
+        "allowed"
+    );
     assert_eq!(reached(&local, "[::1]", "::1"), "allowed");
     assert_eq!(reached(&local, "10.0.0.5", "10.0.0.5"), "allowed");
-    // A name may lead there too, on the ports of that rule.
-    assert_eq!(reached(&local, "a.example:8080", "127.0.0.1"), "allowed");
+    // A name may lead there too, by requests that the rule allows.
+    assert_eq!(
+        reached(&local, "http://a.example:8080", "127.0.0.1"),
+        "allowed"
+    );
     assert_eq!(reached(&local, "a.example", "127.0.0.1"), ADDRESS);
     assert_eq!(reached(&local, "a.example", "::1"), "allowed");
-    assert_eq!(
-        reached(&local, "a.example", "10.0.0.5"),
-        ADDRESS,
-        "a connection has no method"
-    );
+    // All keys of that rule must hold.
+    assert_eq!(reached(&local, "a.example", "10.0.0.5"), "allowed");
+    let put = HttpTarget::parse("https", "a.example", "PUT", "/").unwrap();
+    let put = put.connect("10.0.0.5:443".parse().unwrap(), false);
+    assert_eq!(local.decide(&put).unwrap_err().reason().as_str(), ADDRESS);
     assert_eq!(reached(&local, "a.example", "10.0.0.6"), ADDRESS);
     // An address leads to itself.
     assert_eq!(reached(&local, "[::1]", "127.0.0.1"), ADDRESS);
     // Connections are judged on their own as well.
     assert_eq!(reached(&local, "b.example", "8.8.8.8"), HOST);
     assert_eq!(reached(&local, "a.example:9000", "8.8.8.8"), PORT);
-    assert_eq!(reached(&local, "127.0.0.1:9000", "127.0.0.1"), PORT);
+    assert_eq!(reached(&local, "127.0.0.1:9000", "127.0.0.1"), SCHEME);
 }
 
 #[test]
@@ -196,13 +202,13 @@ fn a_denied_address_is_denied_to_names_that_lead_to_it() {
     assert_eq!(reached(&grant, "a.example.com", "198.41.0.4"), "allowed");
     assert_eq!(
         reached(&grant, "a.example.com:8443", "198.41.0.4"),
-        ADDRESS,
-        "for any method"
+        "allowed"
     );
-    assert_eq!(
-        reached(&grant, "198.41.0.4:8443", "198.41.0.4"),
-        "allowed",
-        "the request was judged"
-    );
+    for (authority, reason) in [("a.example.com:8443", ADDRESS), ("198.41.0.4:8443", METHOD)] {
+        let put = HttpTarget::parse("https", authority, "PUT", "/").unwrap();
+        let put = put.connect("198.41.0.4:8443".parse().unwrap(), false);
+        let denial = grant.decide(&put).unwrap_err();
+        assert_eq!(denial.reason().as_str(), reason, "{authority}");
+    }
     assert_eq!(reached(&grant, "no.example.com", "8.8.8.8"), HOST);
 }

@@ -1,4 +1,4 @@
-//! Which requests leave at all (cases S078 to S084, S096, S110).
+//! Which requests leave at all (cases S078 to S084, S095, S096, S110).
 
 use super::guest::Ask;
 use super::server::{Server, response};
@@ -321,6 +321,65 @@ fn s096_a_method_is_that_method_in_capitals() {
         .method("M-SEARCH")
         .send(&fixture);
     assert_eq!(reply.answered().body, b"hello");
+}
+
+#[test]
+fn s095_a_path_that_has_two_readings_does_not_leave_where_a_rule_is_about_paths() {
+    let server = hello();
+    let world = everywhere(&server);
+    let rule =
+        "      - { host: \"api.example.com\", schemes: [http], paths: [\"/v1/**\", \"/status\"] }";
+    let fixture = home(&world, rule);
+    for path in [
+        "/admin",
+        "/v1",
+        "/v10/x",
+        "/V1/x",
+        "/",
+        "/status/",
+        "/v1/../admin",
+        "/v1/%2e%2e/admin",
+        "/v1/%2E./admin",
+        "/v1/..;/admin",
+        "/v1/..%3B/admin",
+        "/v1%2fadmin",
+        "/v1/..%2Fadmin",
+        "/v1\\..\\admin",
+        "/v1/..%5cadmin",
+        "//admin",
+        "/v1//admin",
+        "/v1/%61",
+        "/v1/%c0%ae%c0%ae/admin",
+        "/v1/%252e%252e/admin",
+        "*",
+        "http://evil/",
+        "/v1?/../",
+        "/v1#/x",
+        "/v1/x y",
+        "/v1/\u{e4}",
+    ] {
+        let reply = Ask::http("api.example.com", path).send(&fixture);
+        // Some of them are no paths for the interface either.
+        if reply.outcome() != "no-path" {
+            reply.denied("denied.network.path");
+        }
+    }
+    world.is_untouched();
+    for path in [
+        "/v1/x",
+        "/v1/",
+        "/v1/a%20b/c?next=/../%2e%2e;",
+        "/status",
+        "/status?//",
+    ] {
+        let reply = Ask::http("api.example.com", path).send(&fixture);
+        assert_eq!(reply.answered().body, b"hello", "{path}");
+        let head = server.heads().pop().unwrap();
+        assert!(
+            head.starts_with(&format!("GET {path} HTTP/1.1\r\n")),
+            "{head}"
+        );
+    }
 }
 
 #[test]
