@@ -53,7 +53,8 @@ fn main() -> ExitCode {
 fn trace(cli: &Cli) {
     let fallback = match (cli.global.verbose, cli.command.is_server()) {
         (0, false) => "error",
-        (0, true) => "warn,casemate=info",
+        // rmcp warns of each error that it answers with; the client has been told.
+        (0, true) => "warn,rmcp=error,casemate=info",
         (1, _) => "info",
         (_, _) => "debug",
     };

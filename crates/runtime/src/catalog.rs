@@ -137,24 +137,6 @@ impl Catalog {
     pub fn problems(&self) -> &[Problem] {
         &self.problems
     }
-
-    /// Names, descriptions, schemas or hints differ: clients must be told.
-    #[must_use]
-    pub fn lists_differently(&self, other: &Self) -> bool {
-        let same = self.tools.len() == other.tools.len()
-            && self
-                .tools
-                .values()
-                .zip(other.tools.values())
-                .all(|(one, two)| {
-                    one.spec.name == two.spec.name
-                        && one.spec.annotations == two.spec.annotations
-                        && one.spec.description == two.spec.description
-                        && one.spec.input_schema == two.spec.input_schema
-                        && one.spec.output_schema == two.spec.output_schema
-                });
-        !same
-    }
 }
 
 /// Arguments that match a tool's parameters.
