@@ -211,11 +211,13 @@ impl Endpoint {
             return Err(StatusCode::NOT_FOUND.into());
         }
         let request = Request::from_parts(parts, Full::new(Bytes::new()));
-        let response = self.service.handle(request).await;
-        if response.status().is_success()
-            && let Some(named) = named
-        {
-            self.sessions.forget(&named);
+        let mut response = self.service.handle(request).await;
+        if response.status().is_success() {
+            // It is done, not merely accepted: Python's client takes 202 for a failure.
+            *response.status_mut() = StatusCode::NO_CONTENT;
+            if let Some(named) = named {
+                self.sessions.forget(&named);
+            }
         }
         finished(response, Held::default(), None)
     }

@@ -160,6 +160,6 @@ async fn there_is_an_end_to_sessions() {
     let list = server.modern("tools/list", json!({})).await;
     assert!(list["result"]["tools"].is_array());
     let delete = Ask::new("DELETE /mcp HTTP/1.1").with("Mcp-Session-Id", &sessions[0]);
-    server.ask(delete).await;
+    assert_eq!(server.ask(delete).await.status, 204);
     server.session().await;
 }
