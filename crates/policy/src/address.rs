@@ -182,6 +182,18 @@ pub(crate) fn special_range(address: IpAddr) -> Option<IpNet> {
     }
 }
 
+/// Returns what a whole range is for if no rule can make anything in it reachable.
+pub(crate) fn never_range(range: IpNet) -> Option<SpecialUse> {
+    if range.prefix_len() == range.max_prefix_len() {
+        return special_use(range.addr()).filter(|special| special.never);
+    }
+    let special = match range {
+        IpNet::V4(range) => RANGES_V4.iter().find(|(own, _)| own.contains(&range))?.1,
+        IpNet::V6(range) => RANGES_V6.iter().find(|(own, _)| own.contains(&range))?.1,
+    };
+    special.never.then_some(special)
+}
+
 /// Tells whether a name stands for a metadata service.
 pub(crate) fn metadata_name(name: &str) -> Option<SpecialUse> {
     (name == METADATA_NAME).then_some(METADATA)

@@ -142,13 +142,8 @@ pub enum Remedy {
     Methods(String),
     /// A pattern for the path among the `paths` of the rule that the denial names.
     Paths,
-    /// An entry for this host with this `cidr`.
-    Range {
-        /// The host.
-        host: String,
-        /// The range, as in `10.1.0.5/32`.
-        cidr: String,
-    },
+    /// An entry like the rule that the denial names, with this `cidr`, as in `10.1.0.5/32`.
+    Range(String),
     /// Nothing in this release; the text names what is missing, as in `raw sockets`.
     NotInThisRelease(&'static str),
 }
@@ -174,10 +169,9 @@ impl fmt::Display for Remedy {
             Self::Random => formatter.write_str("write random: secure under permissions"),
             Self::Methods(method) => write!(formatter, "add {method} to the methods of that rule"),
             Self::Paths => formatter.write_str("add a pattern for it to the paths of that rule"),
-            Self::Range { host, cidr } => write!(
-                formatter,
-                "add an entry with host: \"{host}\" and cidr: \"{cidr}\" to network.allow"
-            ),
+            Self::Range(range) => {
+                write!(formatter, "add a copy of that rule with cidr: \"{range}\"")
+            }
             Self::NotInThisRelease(what) => {
                 write!(formatter, "not in this release: {what}")
             }

@@ -157,3 +157,41 @@ fn sentences_name_the_range() {
         assert_eq!(special_use(text.parse().unwrap()).unwrap().name, name);
     }
 }
+
+#[test]
+fn s085_ranges_that_are_never_reached_as_a_whole() {
+    let never = |text: &str| never_range(text.parse().unwrap()).is_some();
+    for text in [
+        "0.0.0.0/8",
+        "0.1.0.0/16",
+        "224.0.0.0/4",
+        "239.255.0.0/16",
+        "169.254.169.254/32",
+        "168.63.129.16/32",
+        "255.255.255.255/32",
+        "::/128",
+        "ff00::/16",
+        "ff02::/16",
+        "fd00:ec2::254/128",
+        "::ffff:0:0/96",
+        "64:ff9b::a9fe:a9fe/128",
+    ] {
+        assert!(never(text), "{text}");
+    }
+    for text in [
+        "10.0.0.0/8",
+        "169.254.0.0/16",
+        "169.254.169.254/31",
+        "127.0.0.0/8",
+        "240.0.0.0/8",
+        "255.255.255.0/24",
+        "8.0.0.0/8",
+        "::/96",
+        "::1/128",
+        "fd00::/16",
+        "64:ff9b::/96",
+        "2600::/16",
+    ] {
+        assert!(!never(text), "{text}");
+    }
+}

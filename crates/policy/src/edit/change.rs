@@ -105,7 +105,7 @@ fn grant_network(draft: &mut Draft, target: &Target) -> Result<String, EditError
     Ok(entry(&lines))
 }
 
-/// Removes the entries for exactly this host, scheme and port, whatever their methods.
+/// Removes the entries for exactly this host, scheme and port, whatever their other keys.
 fn revoke_network(draft: &mut Draft, target: &Target) -> Result<String, EditError> {
     let rule = target.allowing();
     let same = |own: &Located<NetworkRule>| {
@@ -113,8 +113,11 @@ fn revoke_network(draft: &mut Draft, target: &Target) -> Result<String, EditErro
         host == Some(target.host()) && own.value.ways().eq(rule.ways())
     };
     let others = |own: &&Located<NetworkRule>| {
-        let host = own.value.host.as_ref();
-        let there = host.is_some_and(|host| host.value.covers(target.host()));
+        let there = match (&own.value.host, &own.value.cidr, target.host().address()) {
+            (Some(host), _, _) => host.value.covers(target.host()),
+            (None, Some(range), Some(address)) => range.value.contains(&address),
+            (None, _, _) => false,
+        };
         let ways = || {
             rule.ways()
                 .any(|way| own.value.ways().any(|own| own == way))

@@ -535,3 +535,37 @@ fn an_entry_for_some_paths_is_not_widened() {
     let blocked = edit(own, &PolicyEdit::Block(network("b.example"))).unwrap();
     assert_eq!(blocked.text, format!("{own}      - host: \"b.example\"\n"));
 }
+
+#[test]
+fn an_entry_with_a_range_is_one_of_its_own() {
+    let own = "version: \"1.0\"\npermissions:\n  network:\n    allow:\n      - host: \"db.internal\"\n        cidr: \"10.1.0.0/16\"\n      - cidr: \"10.2.0.0/16\"\n    deny:\n      - cidr: \"10.3.0.0/16\"\n";
+    // What is granted for the name is what is public.
+    let granted = edit(own, &grant(network("db.internal"))).unwrap();
+    assert_eq!(
+        granted.text,
+        own.replace("    deny:", "      - host: \"db.internal\"\n    deny:")
+    );
+    let revoked = edit(&granted.text, &PolicyEdit::Revoke(network("db.internal"))).unwrap();
+    assert!(!revoked.text.contains("db.internal"), "{}", revoked.text);
+    // An entry for an address also lets names lead there, so a range alone is not enough.
+    assert!(edit(own, &grant(network("10.2.0.5"))).unwrap().changed);
+    let error = edit(own, &PolicyEdit::Revoke(network("10.2.0.5"))).unwrap_err();
+    assert!(
+        matches!(error, EditError::StillGranted { line: 7, .. }),
+        "{error}"
+    );
+    assert!(matches!(
+        edit(own, &grant(network("10.3.0.5"))),
+        Err(EditError::Blocked { line: 9, .. })
+    ));
+    assert!(
+        !edit(own, &PolicyEdit::Block(network("10.3.0.5")))
+            .unwrap()
+            .changed
+    );
+    assert!(
+        edit(own, &PolicyEdit::Block(network("10.2.0.5")))
+            .unwrap()
+            .changed
+    );
+}

@@ -103,7 +103,7 @@ impl Grant {
                     Permitted::Request => {
                         match permit.rule().and_then(|rule| self.range_of(rule)) {
                             Some(range) => format!(
-                                "a rule allows it if the host leads to an address in {range}; which one that is, is not known here"
+                                "a rule allows it where the name leads to addresses in {range}; where it does lead is not known here"
                             ),
                             None => "a rule allows it".to_owned(),
                         }

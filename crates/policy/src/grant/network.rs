@@ -405,10 +405,9 @@ impl Unmet<'_> {
             _ if self.denied => None,
             (Reason::NetworkMethod, _) => Some(Remedy::Methods(request.method.to_owned())),
             (Reason::NetworkPath, _) => request.path.is_ok().then_some(Remedy::Paths),
-            (Reason::NetworkAddress, Some(reached)) => Some(Remedy::Range {
-                host: request.host.to_string(),
-                cidr: IpNet::from(reached.address).to_string(),
-            }),
+            (Reason::NetworkAddress, Some(reached)) => {
+                Some(Remedy::Range(IpNet::from(reached.address).to_string()))
+            }
             _ => Some(grant_of(request)),
         }
     }

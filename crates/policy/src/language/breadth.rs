@@ -1,8 +1,10 @@
-//! Hosts that no rule may allow, and those that are broader than they look.
+//! Hosts and ranges that no rule may allow, and those that are broader than they look.
 
-use super::Permissions;
-use crate::address::{metadata_name, special_use};
-use crate::error::{Located, Place, PolicyError, Refusal, Warning};
+use ipnet::IpNet;
+
+use super::{NetworkRule, Permissions};
+use crate::address::{metadata_name, never_range, special_use};
+use crate::error::{Place, PolicyError, Refusal, Warning};
 use crate::pattern::HostPattern;
 
 /// Second labels under which registries of countries give names to anyone, as in `co.uk`.
@@ -48,21 +50,35 @@ const SHARED: [&str; 32] = [
     "workers.dev",
 ];
 
+/// The shortest prefixes of ranges that a rule may allow: the largest private network of IPv4, and of IPv6 less than what a
+/// registry of a continent has.
+const MIN_PREFIX_V4: u8 = 8;
+const MIN_PREFIX_V6: u8 = 16;
+
 /// Refuses what no rule may allow, the first in the file, and warns of what does not do what one might expect.
 pub(super) fn check(permissions: &Permissions) -> Result<Vec<Warning>, PolicyError> {
-    let hosts = || {
-        let rules = permissions.network.allow.iter();
-        rules.filter_map(|rule| rule.value.host.as_ref())
-    };
-    if let Some((place, refusal)) = hosts()
-        .filter_map(|host| Some((host.place, allowable(&host.value).err()?)))
+    let allow = &permissions.network.allow;
+    if let Some((place, refusal)) = allow
+        .iter()
+        .flat_map(|rule| refusals(&rule.value))
         .min_by_key(|(place, _)| *place)
     {
         return Err(refusal.at(place));
     }
-    Ok(hosts()
-        .filter_map(|Located { value, place }| Some(warning(*place, doubt(value)?)))
-        .collect())
+    let warnings = allow.iter().filter_map(|rule| {
+        let host = rule.value.host.as_ref()?;
+        let led = rule.value.cidr.is_some();
+        Some(warning(host.place, doubt(&host.value, led)?))
+    });
+    Ok(warnings.collect())
+}
+
+fn refusals(rule: &NetworkRule) -> impl Iterator<Item = (Place, Refusal)> {
+    let host = rule.host.as_ref();
+    let range = rule.cidr.as_ref();
+    let host = host.and_then(|host| Some((host.place, allowable(&host.value).err()?)));
+    let range = range.and_then(|range| Some((range.place, allowable_range(range.value).err()?)));
+    host.into_iter().chain(range)
 }
 
 fn warning(place: Place, message: String) -> Warning {
@@ -98,10 +114,32 @@ pub(crate) fn allowable(host: &HostPattern) -> Result<(), Refusal> {
     }
 }
 
-/// Says what a host means that looks like something else.
-fn doubt(host: &HostPattern) -> Option<String> {
+/// Refuses a range that no rule may allow.
+fn allowable_range(range: IpNet) -> Result<(), Refusal> {
+    let least = match range {
+        IpNet::V4(_) => MIN_PREFIX_V4,
+        IpNet::V6(_) => MIN_PREFIX_V6,
+    };
+    if range.prefix_len() < least {
+        return Err(Refusal::new(format!(
+            "\"{range}\" covers too much: a range in allow has a prefix of {least} at least"
+        ))
+        .hint("name the networks that the tool needs"));
+    }
+    match never_range(range) {
+        None => Ok(()),
+        Some(special) => Err(Refusal::new(format!(
+            "\"{range}\" is {}, and no rule makes that reachable",
+            special.name
+        ))
+        .hint("remove the entry")),
+    }
+}
+
+/// Says what a host means that looks like something else; `led` says that a range beside it tells where it may lead.
+fn doubt(host: &HostPattern, led: bool) -> Option<String> {
     let base = match host {
-        HostPattern::Name(name) if is_local(name) => {
+        HostPattern::Name(name) if is_local(name) && !led => {
             return Some(format!(
                 "network {host}: every request is denied, since it leads to this machine: write its address, host: \"127.0.0.1\""
             ));

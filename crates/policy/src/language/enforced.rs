@@ -53,10 +53,6 @@ fn network(permissions: &Permissions, refused: &mut Vec<(Place, &str)>) {
     {
         let keys = [
             (
-                rule.cidr.as_ref().map(|key| key.place),
-                "the cidr of a network entry",
-            ),
-            (
                 rule.tcp.as_ref().map(|key| key.place),
                 "the tcp of a network entry",
             ),

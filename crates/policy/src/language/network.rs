@@ -261,6 +261,15 @@ pub(super) fn network_rule(node: &Node, path: &str) -> Result<NetworkRule, Polic
             format!("{path}: the host is missing"),
         ));
     }
+    if let (Some(host), Some(range)) = (&rule.host, &rule.cidr)
+        && host.value.address().is_some()
+    {
+        return Err(PolicyError::language(
+            range.place,
+            format!("{path}: the host is an address, and its cidr says nothing more"),
+        )
+        .hint("keep one of the two"));
+    }
     if let Some(tcp) = &rule.tcp
         && let Some(other) = known
             .iter()
@@ -280,14 +289,22 @@ fn cidr(text: &str) -> Result<IpNet, Refusal> {
             .hint("write it as in 10.1.0.0/16")
     })?;
     let canonical = range.trunc();
-    if canonical == range {
-        Ok(range)
-    } else {
-        Err(
+    if canonical != range {
+        return Err(
             Refusal::new(format!("{text:?} has bits set beyond its prefix"))
                 .hint(format!("did you mean {canonical}?")),
-        )
+        );
     }
+    if let IpNet::V6(outer) = range
+        && let Some(inner) = outer.addr().to_ipv4_mapped()
+        && let Some(prefix) = outer.prefix_len().checked_sub(96)
+    {
+        return Err(Refusal::new(format!(
+            "{text:?} is a range of IPv4 addresses within IPv6 ones, which no request reaches"
+        ))
+        .hint(format!("write {inner}/{prefix}")));
+    }
+    Ok(range)
 }
 
 fn tcp(text: &str) -> Result<TcpTarget, Refusal> {

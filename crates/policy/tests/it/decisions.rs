@@ -509,6 +509,34 @@ fn widening_is_noticed() {
             "  network: { deny: [{ host: a.example }] }\n",
             "  network: { deny: [{ host: a.example, paths: [/**] }] }\n",
         ),
+        (
+            "  network: { allow: [{ host: a.example }] }\n",
+            "  network: { allow: [{ host: a.example, cidr: 10.0.0.0/8 }] }\n",
+        ),
+        (
+            "  network: { allow: [{ host: a.example, cidr: 10.0.0.0/8 }] }\n",
+            "  network: { allow: [{ host: a.example }] }\n",
+        ),
+        (
+            "  network: { allow: [{ host: a.example, cidr: 10.0.0.0/16 }] }\n",
+            "  network: { allow: [{ host: a.example, cidr: 10.0.0.0/15 }] }\n",
+        ),
+        (
+            "  network: { allow: [{ cidr: 10.0.0.0/8 }] }\n",
+            "  network: { allow: [{ cidr: 10.0.0.0/8 }, { host: 10.0.0.5 }] }\n",
+        ),
+        (
+            "  network: { deny: [{ cidr: 10.0.0.0/8 }] }\n",
+            "  network: { deny: [{ cidr: 10.0.0.0/9 }] }\n",
+        ),
+        (
+            "  network: { deny: [{ host: a.example }] }\n",
+            "  network: { deny: [{ cidr: 10.0.0.0/8 }] }\n",
+        ),
+        (
+            "  network: { deny: [{ cidr: 10.0.0.0/8 }] }\n",
+            "  network: { deny: [{ host: a.example, cidr: 10.0.0.0/8 }] }\n",
+        ),
         ("  network: { deny: [{ host: a.example }] }\n", ""),
         (
             "  network: { deny: [{ host: a.example }] }\n",
@@ -550,6 +578,14 @@ fn widening_is_noticed() {
         (
             "  network: { allow: [{ host: a.example, paths: [/v1/**, \"/b/*/c\", /d] }] }\n",
             "  network: { allow: [{ host: \"a.example\", paths: [\"/v1/x/**\", \"/v1/**/y*\", \"/b/x/c\", \"/b/*/c\", /d] }] }\n",
+        ),
+        (
+            "  network: { allow: [{ host: a.example, cidr: 10.0.0.0/8 }, { cidr: 10.0.0.0/8, ports: [80, 443] }] }\n",
+            "  network: { allow: [{ host: a.example, cidr: 10.1.0.0/16, methods: [GET] }, { cidr: 10.2.0.0/16 }] }\n",
+        ),
+        (
+            "  network: { deny: [{ host: 10.0.0.5 }, { host: a.example, cidr: 10.1.0.0/16 }, { cidr: 10.2.0.0/16, ports: [80] }] }\n",
+            "  network: { deny: [{ cidr: 10.0.0.0/8 }] }\n",
         ),
         (
             "  network: { allow: [{ host: a.example }], deny: [{ host: a.example, paths: [/v1/a] }] }\n",

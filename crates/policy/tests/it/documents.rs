@@ -472,7 +472,10 @@ fn wassette_4_what_would_do_nothing_is_refused() {
     for (entry, expected) in [
         ("{ host: \"a.example:8080\" }", "holds a port"),
         ("{ host: \"https://a.example\" }", "is a URL"),
-        ("{ cidr: \"10.0.0.0/8\" }", "not enforced yet"),
+        (
+            "{ host: 10.0.0.5, cidr: \"10.0.0.0/8\" }",
+            "says nothing more",
+        ),
         ("{ host: a.example, paths: [v1] }", "does not start with"),
         ("{ host: \"*\" }", "every host"),
     ] {

@@ -2,6 +2,7 @@
 
 mod addresses;
 mod paths;
+mod ranges;
 mod rules;
 mod targets;
 

@@ -48,7 +48,24 @@ const TARGETS: [&str; 6] = [
 ];
 /// The last one is ambiguous.
 const PATHS: [&str; 4] = ["/", "/v1/a", "/v1/b/c", "/v1/%2e%2e/a"];
-const ADDRESSES: [&str; 4] = ["10.0.0.5", "198.41.0.4", "2001:db8::1", "169.254.169.254"];
+/// What names lead to; the last but one carries the first.
+const ADDRESSES: [&str; 6] = [
+    "10.0.0.5",
+    "10.1.0.9",
+    "198.41.0.4",
+    "2001:db8::1",
+    "64:ff9b::a00:5",
+    "169.254.169.254",
+];
+const RANGES: [&str; 7] = [
+    "10.0.0.0/8",
+    "10.0.0.0/24",
+    "10.0.0.5/32",
+    "198.41.0.0/16",
+    "2001:db8::/32",
+    "64:ff9b::/96",
+    "169.254.0.0/16",
+];
 
 impl Draft {
     fn yaml(&self) -> String {
@@ -150,8 +167,19 @@ fn request() -> impl Strategy<Value = String> {
             ][..],
         )),
     );
-    (select(&HOSTS[..]), keys).prop_map(|(host, (schemes, ports, methods, paths))| {
-        let mut text = format!("      - host: \"{host}\"\n");
+    // A host, a range, or a name and a range.
+    let place = (
+        option::weighted(0.8, select(&HOSTS[..])),
+        option::of(select(&RANGES[..])),
+    );
+    let place = place.prop_map(|(host, range)| match (host, range) {
+        (Some(host), Some(range)) if host.ends_with("example") => {
+            format!("      - host: \"{host}\"\n        cidr: \"{range}\"\n")
+        }
+        (Some(host), _) => format!("      - host: \"{host}\"\n"),
+        (None, range) => format!("      - cidr: \"{}\"\n", range.unwrap_or("10.0.0.0/8")),
+    });
+    (place, keys).prop_map(|(mut text, (schemes, ports, methods, paths))| {
         for (key, words) in [
             ("schemes", schemes),
             ("ports", ports),
@@ -385,7 +413,8 @@ proptest! {
             }
         }
         for target in targets() {
-            for operation in [target.operation(), target.connect(SocketAddr::new([10, 0, 0, 5].into(), target.port()), false)] {
+            let connections = ADDRESSES.map(|address| target.connect(SocketAddr::new(address.parse().unwrap(), target.port()), false));
+            for operation in std::iter::once(target.operation()).chain(connections) {
                 let explanation = grant.explain(&operation);
                 match grant.decide(&operation) {
                     Ok(permit) => {
@@ -435,6 +464,23 @@ proptest! {
             prop_assert!(edited.is_ok(), "{edited:?}");
             let after = admit(&policy(&edited.unwrap().text), None, &["w", "c"]);
             prop_assert!(after.decide(&target.operation()).is_ok(), "{target:?} {target_text}");
+        }
+        for target in targets().into_iter().skip(sample).step_by(9) {
+            for address in ADDRESSES {
+                let operation = target.connect(SocketAddr::new(address.parse().unwrap(), target.port()), false);
+                let Err(denial) = grant.decide(&operation) else { continue };
+                let Some(casemate_policy::Remedy::Range(range)) = denial.remedy() else { continue };
+                // A copy of the rule that the denial names, with this range.
+                let section = &denial.rule().unwrap().section;
+                let index = section.trim_start_matches("permissions.network.allow[").trim_end_matches(']');
+                let entry = &draft.requests[index.parse::<usize>().unwrap()];
+                let mut copy: String = entry.lines().filter(|line| !line.contains("cidr:")).map(|line| format!("{line}\n")).collect();
+                copy.push_str(&format!("        cidr: \"{range}\"\n"));
+                let mut more = draft.clone();
+                more.requests.push(copy);
+                let after = admit(&more.policy(), None, &["w", "c"]);
+                prop_assert!(after.decide(&operation).is_ok(), "{target:?} {address} {denial}");
+            }
         }
     }
 
@@ -523,7 +569,7 @@ proptest! {
                 prop_assert!(within(&ask(&before, None), &ask(&after, None)));
                 let revoked = edit(&granted.text, &PolicyEdit::Revoke(permission.clone()));
                 // Entries for some requests to the same host do not make a grant superfluous, and are in the way of revoking.
-                if matches!(permission, Permission::Network(_)) && draft.requests.iter().any(|entry| ["methods", "paths"].iter().any(|key| entry.contains(key))) {
+                if matches!(permission, Permission::Network(_)) && draft.requests.iter().any(|entry| ["methods", "paths", "cidr"].iter().any(|key| entry.contains(key))) {
                     continue;
                 }
                 prop_assert!(revoked.is_ok(), "{revoked:?}\n{}", granted.text);

@@ -207,7 +207,7 @@ fn request_answer(grant: &Grant, request: &[String]) -> Result<Answer, CommandEr
     let explanation = grant.explain(&target.operation());
     let note = match target.host() {
         HttpHost::Name(name) if explanation.allowed => Some(format!(
-            "where {name} leads is not looked up here: a request is denied ({}) if that is a private or another special address",
+            "where {name} leads is not looked up here: a request is denied ({}) if that is a private or another special address without a cidr that covers it",
             Reason::NetworkAddress
         )),
         HttpHost::Name(_) | HttpHost::Address(_) => None,

@@ -1,4 +1,4 @@
-//! Where a permitted name may lead (cases S086 to S088, S090, S105).
+//! Where a permitted name may lead (cases S085 to S088, S090, S105).
 
 use super::guest::Ask;
 use super::server::{Server, response};
@@ -63,6 +63,113 @@ fn s086_s090_wassette_04_a_name_that_leads_inside_is_refused() {
     }
     assert_eq!(world.lookups().len(), addresses.len());
     assert_eq!(world.dials(), [] as [&str; 0]);
+}
+
+#[test]
+fn s086_s090_a_name_leads_inside_where_its_rule_has_a_range_and_only_there() {
+    let server = Server::answering(response("200 OK", "", "hello"));
+    let outside = Server::silent();
+    let ranged = "      - { host: \"api.example.com\", schemes: [http], cidr: \"10.1.0.0/16\" }";
+    for (address, rules, reached) in [
+        ("10.1.0.5", ranged.to_owned(), true),
+        ("10.1.0.5", plain("api.example.com"), false),
+        ("10.2.0.5", ranged.to_owned(), false),
+        ("9.9.9.1", ranged.to_owned(), false),
+        ("::ffff:10.1.0.5", ranged.to_owned(), false),
+        ("64:ff9b::a01:5", ranged.to_owned(), false),
+        // Of another name, of no name, and denied.
+        (
+            "10.1.0.5",
+            format!(
+                "{}\n{}",
+                plain("api.example.com"),
+                ranged.replace("api", "db")
+            ),
+            false,
+        ),
+        (
+            "10.1.0.5",
+            format!(
+                "{}\n      - {{ cidr: \"10.1.0.0/16\", schemes: [http] }}",
+                plain("api.example.com")
+            ),
+            false,
+        ),
+        (
+            "10.1.0.5",
+            format!("{ranged}\n    deny:\n      - cidr: \"10.1.0.0/24\""),
+            false,
+        ),
+        (
+            "169.254.169.254",
+            ranged.replace("10.1.0.0", "169.254.0.0"),
+            false,
+        ),
+        (
+            "169.254.1.1",
+            ranged.replace("10.1.0.0", "169.254.0.0"),
+            true,
+        ),
+    ] {
+        let world = World::default()
+            .name("api.example.com", &[address])
+            .place("10.1.0.5:80", server.address)
+            .place("169.254.1.1:80", server.address)
+            .place("9.9.9.1:80", outside.address);
+        let world = Arc::new(world);
+        let fixture = home(&world, &rules);
+        if reached {
+            let reply = Ask::http("api.example.com", "/").send(&fixture);
+            assert_eq!(reply.answered().body, b"hello", "{address}");
+            assert_eq!(world.dials(), [format!("{address}:80")]);
+        } else {
+            prohibited(&fixture);
+            assert_eq!(world.dials(), [] as [&str; 0], "{address} {rules}");
+        }
+    }
+    assert_eq!(outside.connections(), 0);
+}
+
+#[test]
+fn s087_an_answer_that_leads_to_both_sides_needs_an_entry_for_each() {
+    let server = Server::answering(response("200 OK", "", "hello"));
+    let ranged = "      - { host: \"api.example.com\", schemes: [http], cidr: \"10.1.0.0/16\" }";
+    for (rules, reached) in [
+        (ranged.to_owned(), false),
+        (format!("{ranged}\n{}", plain("api.example.com")), true),
+    ] {
+        let world = World::default()
+            .name("api.example.com", &["10.1.0.5", "9.9.9.1"])
+            .place("10.1.0.5:80", server.address)
+            .place("9.9.9.1:80", server.address);
+        let world = Arc::new(world);
+        let fixture = home(&world, &rules);
+        if reached {
+            let reply = Ask::http("api.example.com", "/").send(&fixture);
+            assert_eq!(reply.answered().body, b"hello");
+            assert_eq!(world.dials(), ["10.1.0.5:80"]);
+        } else {
+            prohibited(&fixture);
+            assert_eq!(world.dials(), [] as [&str; 0]);
+        }
+    }
+}
+
+#[test]
+fn a_range_alone_is_asked_for_by_address() {
+    let server = Server::answering(response("200 OK", "", "hello"));
+    let world = World::default()
+        .place("10.1.0.5:80", server.address)
+        .place("10.2.0.5:80", server.address);
+    let world = Arc::new(world);
+    let fixture = home(&world, "      - { cidr: \"10.1.0.0/16\", schemes: [http] }");
+    let reply = Ask::http("10.1.0.5", "/").send(&fixture);
+    assert_eq!(reply.answered().body, b"hello");
+    Ask::http("10.2.0.5", "/")
+        .send(&fixture)
+        .denied("denied.network.host");
+    assert_eq!(world.lookups(), [] as [&str; 0]);
+    assert_eq!(world.dials(), ["10.1.0.5:80"]);
 }
 
 #[test]
