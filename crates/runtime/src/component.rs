@@ -8,6 +8,7 @@ use crate::inspect::InspectedComponent;
 use crate::runtime::Shared;
 use casemate_artifact::ContentStore;
 use casemate_policy::{ComponentName, Digest, Grant};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
@@ -115,7 +116,17 @@ impl Plan {
         cache: &NativeCache,
         compiler: &dyn Compiler,
     ) -> Result<Arc<Prepared>, PrepareError> {
-        let load = || self.load(machine, cache, compiler).map(Arc::new);
+        // A compiler is anybody's; whoever waits must hear of its panic too.
+        let load = || {
+            catch_unwind(AssertUnwindSafe(|| self.load(machine, cache, compiler)))
+                .unwrap_or_else(|_panic| {
+                    Err(PrepareError {
+                        what: "the component does not compile".to_owned(),
+                        detail: "the compiler panicked".to_owned(),
+                    })
+                })
+                .map(Arc::new)
+        };
         let prepared = self.prepared.get_or_init(load).clone();
         self.done.send_replace(true);
         prepared

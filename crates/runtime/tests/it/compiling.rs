@@ -1,7 +1,7 @@
 //! Compiling beside calls: who waits, and for what.
 
 use crate::common::component;
-use crate::fixture::{Fixture, result};
+use crate::fixture::{Fixture, reason, result};
 use casemate_runtime::compile::{CompileError, Compiler, InProcess};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -60,15 +60,7 @@ fn calls_of_what_is_being_compiled_hold_up_nobody() {
     fixture.install("one", &answers(1), "");
     fixture.install("two", &answers(2), "");
     fixture.ping();
-    for file in std::fs::read_dir(fixture.home.cache_dir()).unwrap() {
-        let path = file.unwrap().path();
-        if path
-            .extension()
-            .is_some_and(|extension| extension == "native")
-        {
-            std::fs::remove_file(path).unwrap();
-        }
-    }
+    forget_native_code(&fixture);
     compiler.set(false);
     fixture.block_on(async {
         let call = |tool| fixture.calling(tool, Value::Null, CancellationToken::new());
@@ -102,4 +94,45 @@ fn calls_of_what_is_being_compiled_hold_up_nobody() {
     });
     // A large component takes hundreds of megabytes while it compiles.
     assert_eq!(compiler.most.load(Ordering::SeqCst), 1);
+}
+
+/// Compiles while it is sound, and panics after.
+#[derive(Default)]
+struct Broken(AtomicUsize);
+
+impl Compiler for Broken {
+    fn compile(&self, engine: &Engine, component: &[u8]) -> Result<Vec<u8>, CompileError> {
+        assert_eq!(self.0.load(Ordering::SeqCst), 0, "broken");
+        InProcess.compile(engine, component)
+    }
+}
+
+#[test]
+fn a_compiler_that_panics_fails_the_calls_that_wait_for_it_at_once() {
+    let compiler = Arc::new(Broken::default());
+    let fixture = Fixture::with(|builder| builder.compiler(Arc::clone(&compiler) as _));
+    fixture.install("one", &answers(1), "");
+    fixture.ping();
+    forget_native_code(&fixture);
+    compiler.0.store(1, Ordering::SeqCst);
+    for _ in 0..2 {
+        let started = std::time::Instant::now();
+        let report = fixture.call("one_answer", Value::Null);
+        assert_eq!(reason(&report), "invalid.component", "{report:?}");
+        // Not the wall limit of the call.
+        assert!(started.elapsed() < Duration::from_secs(15));
+    }
+    fixture.ping();
+}
+
+fn forget_native_code(fixture: &Fixture) {
+    for file in std::fs::read_dir(fixture.home.cache_dir()).unwrap() {
+        let path = file.unwrap().path();
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "native")
+        {
+            std::fs::remove_file(path).unwrap();
+        }
+    }
 }
