@@ -2,7 +2,7 @@
 
 use crate::Options;
 use crate::client::cpu_micros;
-use crate::report::{Sample, median};
+use crate::report::{Round, print_compared};
 use crate::stdio::install;
 use anyhow::{Context as _, bail, ensure};
 use serde_json::json;
@@ -12,9 +12,6 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 const VERSION: &str = "2026-07-28";
-/// What a call takes at least when it waits for a delayed acknowledgement.
-const DELAYED: Duration = Duration::from_millis(40);
-
 /// A server as a child process, and one connection to it that is kept.
 struct Server {
     child: Child,
@@ -131,13 +128,6 @@ fn address(errors: &mut impl std::io::BufRead) -> anyhow::Result<SocketAddr> {
     }
 }
 
-struct Round {
-    p50: f64,
-    p99: f64,
-    cpu: f64,
-    delayed: usize,
-}
-
 fn round(server: &mut Server, tool: &str, calls: usize) -> anyhow::Result<Round> {
     let request = server.request(tool)?;
     let mut body = Vec::new();
@@ -156,15 +146,7 @@ fn round(server: &mut Server, tool: &str, calls: usize) -> anyhow::Result<Round>
         server.exchange(&request, &mut body)?;
         times.push(started.elapsed());
     }
-    let cpu = cpu_micros(server.child.id()) - cpu;
-    let delayed = times.iter().filter(|time| **time >= DELAYED).count();
-    let sample = Sample::new(times);
-    Ok(Round {
-        p50: sample.percentile(50),
-        p99: sample.percentile(99),
-        cpu: cpu as f64 / calls as f64,
-        delayed,
-    })
+    Ok(Round::of(times, cpu_micros(server.child.id()) - cpu))
 }
 
 /// Measures and prints.
@@ -188,21 +170,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         "{} rounds of {} calls over HTTP, {VERSION}, JSON answers, one connection, 16 bytes, medians of the rounds",
         options.rounds, options.calls
     );
-    println!(
-        "{:<24}{:>10}{:>10}{:>14}{:>16}",
-        "", "p50 µs", "p99 µs", "CPU µs/call", "40 ms or more"
-    );
-    let mut figures = Vec::new();
-    for (name, rounds) in ["bare rmcp server", "casemate"].into_iter().zip(&rounds) {
-        let p50 = median(rounds.iter().map(|round| round.p50).collect());
-        let p99 = median(rounds.iter().map(|round| round.p99).collect());
-        let cpu = median(rounds.iter().map(|round| round.cpu).collect());
-        let delayed: usize = rounds.iter().map(|round| round.delayed).sum();
-        println!("{name:<24}{p50:>10.1}{p99:>10.1}{cpu:>14.1}{delayed:>16}");
-        figures.push(p50);
-    }
-    if let [bare, casemate] = figures.as_slice() {
-        println!("p50 ratio: {:.2}", casemate / bare);
-    }
+    let [bare, casemate] = &rounds;
+    print_compared(bare, casemate);
     Ok(())
 }

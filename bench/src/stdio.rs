@@ -3,18 +3,12 @@
 use crate::Options;
 use crate::client::Client;
 use crate::guests;
-use crate::report::{Sample, median};
+use crate::report::{Round, print_compared};
 use anyhow::{Context as _, ensure};
 use serde_json::json;
 use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
-
-struct Round {
-    p50: f64,
-    p99: f64,
-    cpu: f64,
-}
 
 fn round(client: &mut Client, tool: &str, calls: usize) -> anyhow::Result<Round> {
     let mut line = serde_json::to_vec(&json!({
@@ -38,13 +32,7 @@ fn round(client: &mut Client, tool: &str, calls: usize) -> anyhow::Result<Round>
         client.exchange(&line, &mut answer)?;
         times.push(started.elapsed());
     }
-    let cpu = client.cpu_micros() - cpu;
-    let sample = Sample::new(times);
-    Ok(Round {
-        p50: sample.percentile(50),
-        p99: sample.percentile(99),
-        cpu: cpu as f64 / calls as f64,
-    })
+    Ok(Round::of(times, client.cpu_micros() - cpu))
 }
 
 /// Installs the measured component into `home` under each of `names`.
@@ -91,20 +79,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         "{} rounds of {} calls, one after another, 16 bytes, medians of the rounds",
         options.rounds, options.calls
     );
-    println!(
-        "{:<24}{:>10}{:>10}{:>14}",
-        "", "p50 µs", "p99 µs", "CPU µs/call"
-    );
-    let mut figures = Vec::new();
-    for (name, rounds) in ["bare rmcp server", "casemate"].into_iter().zip(&rounds) {
-        let p50 = median(rounds.iter().map(|round| round.p50).collect());
-        let p99 = median(rounds.iter().map(|round| round.p99).collect());
-        let cpu = median(rounds.iter().map(|round| round.cpu).collect());
-        println!("{name:<24}{p50:>10.1}{p99:>10.1}{cpu:>14.1}");
-        figures.push(p50);
-    }
-    if let [bare, casemate] = figures.as_slice() {
-        println!("p50 ratio: {:.2}", casemate / bare);
-    }
+    let [bare, casemate] = &rounds;
+    print_compared(bare, casemate);
     Ok(())
 }
