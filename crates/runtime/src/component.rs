@@ -185,10 +185,7 @@ impl Plan {
             let (component, _) = compile(&realm, cache, compiler, digest, artifact.bytes())?;
             Ok(component)
         })?;
-        let plan = realm
-            .linker
-            .instantiate_pre(&component)
-            .map_err(|error| PrepareError::new("the component cannot be linked", error.as_ref()))?;
+        let plan = link(&realm, &component)?;
         let mut exports = Vec::with_capacity(self.inspected.tools().len());
         for tool in self.inspected.tools() {
             exports.push(
@@ -202,6 +199,21 @@ impl Plan {
         }
         Ok(Prepared { plan, exports })
     }
+}
+
+/// Resolves the imports of `component`.
+///
+/// # Errors
+///
+/// Fails when it imports a function that is not linked, or one of another type.
+pub(crate) fn link(
+    realm: &Realm,
+    component: &Component,
+) -> Result<InstancePre<Guest>, PrepareError> {
+    realm
+        .linker
+        .instantiate_pre(component)
+        .map_err(|error| PrepareError::new("the component cannot be linked", error.as_ref()))
 }
 
 fn find(

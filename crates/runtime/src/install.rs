@@ -1,7 +1,7 @@
 //! Installing, removing, and changing what is granted: the operator's side, never a model's.
 
 use crate::compile::Compiled;
-use crate::component::{PrepareError, chain, compile, kind_of};
+use crate::component::{PrepareError, chain, compile, kind_of, link};
 use crate::engine::EngineError;
 use crate::inspect::{Capability, InspectError, InspectedComponent, IntakeLimits, inspect};
 use crate::names::{NameCollision, component_name, tool_names, tools_hash};
@@ -312,13 +312,18 @@ impl Runtime {
         let realm = machine.realm(kind_of(&plan.inspected))?;
         let compiled = if self.shared.cache.get(&realm.engine, &digest).is_none() {
             let _turn = machine.turn_to_compile();
-            let (_, compiled) = compile(
+            let (component, compiled) = compile(
                 &realm,
                 &self.shared.cache,
                 &*self.shared.compiler,
                 &digest,
                 plan.artifact.bytes(),
             )?;
+            // The interfaces are known; a function in one of them may not be.
+            if let Err(error) = link(&realm, &component) {
+                self.shared.cache.remove(&digest);
+                return Err(error.into());
+            }
             Some(compiled)
         } else {
             None
