@@ -41,7 +41,7 @@ pub fn component(wit: &str, world: &str, core_wat: &str) -> Vec<u8> {
 }
 
 /// The WASI 0.2.12 packages, in an order in which each finds what it uses.
-const WASI: [(&str, &str); 6] = [
+const WASI: [(&str, &str); 7] = [
     ("io.wit", include_str!("../../wit/deps/io.wit")),
     ("clocks.wit", include_str!("../../wit/deps/clocks.wit")),
     ("random.wit", include_str!("../../wit/deps/random.wit")),
@@ -51,14 +51,34 @@ const WASI: [(&str, &str); 6] = [
     ),
     ("sockets.wit", include_str!("../../wit/deps/sockets.wit")),
     ("cli.wit", include_str!("../../wit/deps/cli.wit")),
+    ("http.wit", include_str!("../wit/http.wit")),
 ];
+
+/// The packages of WASI 0.2.12 under the version 0.2.`patch`, with what is still unstable in them or without.
+pub fn wasi(patch: u32, unstable: bool) -> Resolve {
+    let mut resolve = Resolve {
+        all_features: unstable,
+        ..Resolve::default()
+    };
+    for (name, text) in WASI {
+        let mut text = text.replace("@0.2.12", &format!("@0.2.{patch}"));
+        // A function that came later is there under the earlier version too.
+        for later in patch + 1..=12 {
+            let since = format!("@since(version = 0.2.{later})");
+            text = text.replace(&since, "@since(version = 0.2.0)");
+        }
+        resolve.push_str(name, &text).unwrap();
+    }
+    resolve
+}
 
 /// A component whose WIT may import any interface of WASI 0.2.12 (`wasi:cli/stdout@0.2.12`).
 pub fn wasi_component(wit: &str, world: &str, core_wat: &str) -> Vec<u8> {
-    let mut resolve = Resolve::default();
-    for (name, text) in WASI {
-        resolve.push_str(name, text).unwrap();
-    }
+    wasi_component_in(wasi(12, false), wit, world, core_wat)
+}
+
+/// The same over packages that were read before.
+pub fn wasi_component_in(mut resolve: Resolve, wit: &str, world: &str, core_wat: &str) -> Vec<u8> {
     let package = resolve.push_str("test.wit", wit).unwrap();
     let world = resolve.select_world(&[package], Some(world)).unwrap();
     let mut module = wat::parse_str(core_wat).unwrap();

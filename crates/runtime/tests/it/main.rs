@@ -21,6 +21,7 @@ mod neighbours;
 mod network;
 mod resources;
 mod smoke;
+mod surface;
 mod values_through_guest;
 
 use common::component;

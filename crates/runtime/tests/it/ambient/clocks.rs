@@ -17,6 +17,7 @@ fn clocks() -> Vec<u8> {
          import wasi:clocks/wall-clock@0.2.12;
          use wasi:clocks/wall-clock@0.2.12.{datetime};
          export wall: func() -> datetime;
+         export wall-resolution: func() -> datetime;
          export resolution: func() -> u64;
          export now: func() -> u64;
          export busy: func(turns: u32) -> tuple<u64, u64>;
@@ -31,11 +32,13 @@ fn clocks() -> Vec<u8> {
         (import "wasi:clocks/monotonic-clock@0.2.12" "subscribe-duration" (func $duration (param i64) (result i32)))
         (import "wasi:clocks/monotonic-clock@0.2.12" "subscribe-instant" (func $instant (param i64) (result i32)))
         (import "wasi:clocks/wall-clock@0.2.12" "now" (func $wall (param i32)))
+        (import "wasi:clocks/wall-clock@0.2.12" "resolution" (func $wall-resolution (param i32)))
         (import "wasi:io/poll@0.2.12" "[method]pollable.block" (func $block (param i32)))
         (import "wasi:io/poll@0.2.12" "[method]pollable.ready" (func $ready (param i32) (result i32)))
         "#,
         r#"
         (func (export "wall") (result i32) (call $wall (i32.const 16)) (i32.const 16))
+        (func (export "wall-resolution") (result i32) (call $wall-resolution (i32.const 16)) (i32.const 16))
         (func (export "resolution") (result i64) (call $resolution))
         (func (export "now") (result i64) (call $now))
         (func (export "busy") (param $turns i32) (result i32)
@@ -122,6 +125,7 @@ fn s136_without_a_clock_the_first_look_ends_the_call() {
     let fixture = with("none");
     for (function, arguments, subject) in [
         ("wall", Value::Null, "clock wall"),
+        ("wall_resolution", Value::Null, "clock wall"),
         ("now", Value::Null, "clock monotonic"),
         ("resolution", Value::Null, "clock monotonic"),
         ("until", json!({"instant": 0}), "clock wait"),
@@ -245,6 +249,10 @@ fn s136_asking_a_deadline_again_and_again_tells_no_time() {
 fn s136_a_coarse_clock_moves_in_steps() {
     let fixture = with("coarse");
     assert_eq!(call(&fixture, "resolution", Value::Null), json!(10 * MS));
+    assert_eq!(
+        nanoseconds(&call(&fixture, "wall_resolution", Value::Null)),
+        10 * MS
+    );
     for _ in 0..5 {
         let (before, after) = pair(&call(&fixture, "busy", json!({"turns": 20_000_000})));
         assert_eq!((before % (10 * MS), after % (10 * MS)), (0, 0));

@@ -70,6 +70,18 @@ fn s138_without_random_numbers_the_first_one_ends_the_call() {
 }
 
 #[test]
+fn s138_strict_starts_from_no_random_numbers() {
+    let fixture = Fixture::with(|builder| builder.strict(true));
+    fixture.install("evil", &random(), "");
+    fixture.install("given", &random(), &permissions("random: secure"));
+    for (function, arguments, _) in sources() {
+        let report = fixture.call(&format!("evil_{function}"), arguments.clone());
+        assert_eq!(reason(&report), "denied.random", "{function}");
+        result(&fixture.call(&format!("given_{function}"), arguments));
+    }
+}
+
+#[test]
 fn s138_a_seed_repeats_itself_and_is_on_record() {
     let fixture = Fixture::new();
     fixture.install("evil", &random(), &permissions("random: { seed: 42 }"));

@@ -76,6 +76,7 @@ fn s060_nothing_changes_under_a_read_only_rule() {
         // These have no effect that anyone could see.
         site.allowed("advise", handle());
         site.allowed("sync", handle());
+        site.allowed("sync-data", handle());
     }
     for path in ["notes.txt", "sub", "relative"] {
         denied("set-times-at", seen(path, false), path);

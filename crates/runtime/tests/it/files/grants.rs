@@ -105,6 +105,50 @@ fn a_subtree_is_read_and_written() {
 }
 
 #[test]
+fn what_a_handle_tells_of_itself_is_what_was_granted() {
+    let flags = |site: &Site, path: &str, open: &[&str], purpose: &[&str]| {
+        site.allowed("get-flags", opening(path, open, purpose))
+    };
+    for (policy, mutable) in [(READ_ONLY, false), (READ_WRITE, true)] {
+        let site = Site::new(policy);
+        assert_eq!(flags(&site, "notes.txt", &[], &["read"]), json!(["read"]));
+        assert_eq!(
+            flags(&site, "sub", &["directory"], &["read"]),
+            json!(["read"])
+        );
+        if mutable {
+            assert_eq!(
+                flags(&site, "notes.txt", &[], &["read", "write"]),
+                json!(["read", "write"])
+            );
+            assert_eq!(flags(&site, "notes.txt", &[], &["write"]), json!(["write"]));
+        }
+        for (path, kind, is_mount) in [
+            ("notes.txt", "regular-file", false),
+            ("inside", "regular-file", false),
+            ("sub", "directory", false),
+            (".", "directory", true),
+            ("sub/..", "directory", true),
+        ] {
+            assert_eq!(site.allowed("get-type", reading(path)), json!(kind));
+            assert_eq!(site.allowed("is-mount", reading(path)), json!(is_mount));
+        }
+    }
+}
+
+#[test]
+fn a_stream_that_failed_tells_a_code_and_nothing_of_the_host() {
+    let site = Site::new(READ_WRITE);
+    let handle = || opening("notes.txt", &[], &["write"]);
+    assert_eq!(
+        site.allowed("explain-failure", handle()),
+        json!("the operation failed")
+    );
+    assert_eq!(site.allowed("code-of-failure", handle()), json!("invalid"));
+    assert_eq!(site.content("ws/notes.txt"), "notes");
+}
+
+#[test]
 fn s072_files_that_a_guest_makes_are_plain() {
     use std::os::unix::fs::MetadataExt as _;
     let site = Site::new(READ_WRITE);

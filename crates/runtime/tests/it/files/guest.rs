@@ -12,7 +12,7 @@ const ANSWER: &str = "(i32.const 1024)";
 
 /// Functions that open a file first: name, answer, further parameters in WIT and WAT, and what
 /// they do with the descriptor `$d`.
-const OPENING: [(&str, &str, &str, &str, &str); 14] = [
+const OPENING: [(&str, &str, &str, &str, &str); 20] = [
     ("open", "u32", "", "", ""),
     (
         "stat",
@@ -63,6 +63,21 @@ const OPENING: [(&str, &str, &str, &str, &str); 14] = [
         "(call $append-via-stream (local.get $d) (i32.const 1024))
          (call $send (local.get $b) (local.get $l))",
     ),
+    // What is told of a stream that failed: it writes where no file can reach.
+    (
+        "explain-failure",
+        "string",
+        "",
+        "",
+        "(call $fail (local.get $d)) (call $to-debug-string (i32.load (i32.const 2056)) (i32.const 1028))",
+    ),
+    (
+        "code-of-failure",
+        "option<error-code>",
+        "",
+        "",
+        "(call $fail (local.get $d)) (call $filesystem-error-code (i32.load (i32.const 2056)) (i32.const 1025))",
+    ),
     (
         "set-size",
         "_",
@@ -91,6 +106,36 @@ const OPENING: [(&str, &str, &str, &str, &str); 14] = [
         "",
         "",
         "(call $sync (local.get $d) (i32.const 1024))",
+    ),
+    (
+        "sync-data",
+        "_",
+        "",
+        "",
+        "(call $sync-data (local.get $d) (i32.const 1024))",
+    ),
+    (
+        "get-flags",
+        "descriptor-flags",
+        "",
+        "",
+        "(call $get-flags (local.get $d) (i32.const 1024))",
+    ),
+    (
+        "get-type",
+        "descriptor-type",
+        "",
+        "",
+        "(call $get-type (local.get $d) (i32.const 1024))",
+    ),
+    // Whether what was opened is the first mount.
+    (
+        "is-mount",
+        "bool",
+        "",
+        "",
+        "(i32.store16 (i32.const 1024) (i32.shl
+           (call $is-same-object (local.get $d) (call $mount (i32.const 0))) (i32.const 8)))",
     ),
     (
         "metadata-hash",
@@ -134,6 +179,10 @@ const IMPORTS: &str = r#"
 (import "wasi:filesystem/types@0.2.12" "[method]descriptor.set-times-at" (func $set-times-at (param i32 i32 i32 i32 i32 i64 i32 i32 i64 i32 i32)))
 (import "wasi:filesystem/types@0.2.12" "[method]descriptor.advise" (func $advise (param i32 i64 i64 i32 i32)))
 (import "wasi:filesystem/types@0.2.12" "[method]descriptor.sync" (func $sync (param i32 i32)))
+(import "wasi:filesystem/types@0.2.12" "[method]descriptor.sync-data" (func $sync-data (param i32 i32)))
+(import "wasi:filesystem/types@0.2.12" "[method]descriptor.get-flags" (func $get-flags (param i32 i32)))
+(import "wasi:filesystem/types@0.2.12" "[method]descriptor.get-type" (func $get-type (param i32 i32)))
+(import "wasi:filesystem/types@0.2.12" "[method]descriptor.is-same-object" (func $is-same-object (param i32 i32) (result i32)))
 (import "wasi:filesystem/types@0.2.12" "[method]descriptor.metadata-hash" (func $metadata-hash (param i32 i32)))
 (import "wasi:filesystem/types@0.2.12" "[method]descriptor.metadata-hash-at" (func $metadata-hash-at (param i32 i32 i32 i32 i32)))
 (import "wasi:filesystem/types@0.2.12" "[method]descriptor.read-directory" (func $read-directory (param i32 i32)))
@@ -147,6 +196,8 @@ const IMPORTS: &str = r#"
 (import "wasi:filesystem/types@0.2.12" "[method]descriptor.rename-at" (func $rename-at (param i32 i32 i32 i32 i32 i32 i32)))
 (import "wasi:filesystem/types@0.2.12" "[resource-drop]descriptor" (func $drop (param i32)))
 (import "wasi:io/streams@0.2.12" "[method]output-stream.blocking-write-and-flush" (func $flush (param i32 i32 i32 i32)))
+(import "wasi:filesystem/types@0.2.12" "filesystem-error-code" (func $filesystem-error-code (param i32 i32)))
+(import "wasi:io/error@0.2.12" "[method]error.to-debug-string" (func $to-debug-string (param i32 i32)))
 (import "wasi:io/streams@0.2.12" "[method]input-stream.blocking-read" (func $blocking-read (param i32 i64 i32)))
 "#;
 
@@ -181,6 +232,13 @@ const SHARED: &str = r#"
     (call $flush (i32.load (i32.const 1028)) (local.get $b) (local.get $l) (i32.const 2048))
     (if (i32.load8_u (i32.const 2048)) (then
       (i32.store8 (i32.const 1024) (i32.const 1)) (i32.store8 (i32.const 1028) (i32.const 13)))))))
+;; Leaves the error of a stream at 2056.
+(func $fail (param $d i32)
+  (call $write-via-stream (local.get $d) (i64.const 0x7fffffffffffffff) (i32.const 1024))
+  (if (i32.load8_u (i32.const 1024)) (then (unreachable)))
+  (call $flush (i32.load (i32.const 1028)) (i32.const 0) (i32.const 16) (i32.const 2048))
+  (if (i32.ne (i32.load8_u (i32.const 2048)) (i32.const 1)) (then (unreachable)))
+  (if (i32.load8_u (i32.const 2052)) (then (unreachable))))
 ;; All entries of a directory, at most 2,700.
 (func $entries (param $d i32) (local $s i32) (local $count i32) (local $at i32)
   (call $read-directory (local.get $d) (i32.const 1024))
@@ -259,9 +317,10 @@ const WORLD: &str = "package test:evil;
 world evil {
   import wasi:filesystem/preopens@0.2.12;
   import wasi:filesystem/types@0.2.12;
+  import wasi:io/error@0.2.12;
   import wasi:io/streams@0.2.12;
   use wasi:filesystem/types@0.2.12.{descriptor-stat, error-code, path-flags, open-flags,
-    descriptor-flags, directory-entry, metadata-hash-value};
+    descriptor-flags, descriptor-type, directory-entry, metadata-hash-value};
   export mounts: func() -> list<tuple<u32, string>>;
   export guess: func(handle: u32) -> result<descriptor-stat, error-code>;
   export stat-at: func(mount: u32, how: path-flags, path: string) -> result<descriptor-stat, error-code>;
