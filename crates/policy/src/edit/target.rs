@@ -27,9 +27,9 @@ impl Target {
         };
         if authority.contains(['/', '?', '#']) {
             return Err(Refusal::new(format!(
-                "{text:?} has a path, and a rule is for all paths of a host"
+                "{text:?} has a path, and this is for all paths of a host"
             ))
-            .hint("write HOST[:PORT], or http://HOST[:PORT]")
+            .hint("write HOST[:PORT], or http://HOST[:PORT]; for some paths, write paths: [\"/v1/**\"] into the policy file")
             .into());
         }
         let (host, port) = split(authority);
