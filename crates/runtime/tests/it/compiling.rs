@@ -53,7 +53,7 @@ fn answers(number: u32) -> Vec<u8> {
 }
 
 #[test]
-fn calls_of_what_is_being_compiled_hold_up_nobody() {
+fn wassette_10_calls_of_what_is_being_compiled_hold_up_nobody() {
     let compiler = Arc::new(Gated::default());
     let fixture = Fixture::with(|builder| builder.compiler(Arc::clone(&compiler) as _));
     compiler.set(true);
