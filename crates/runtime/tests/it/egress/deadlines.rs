@@ -237,7 +237,7 @@ fn a_body_that_the_guest_never_finishes_ends_with_the_first_byte_that_never_come
 }
 
 #[test]
-fn the_end_of_a_call_closes_its_connections() {
+fn s038_the_end_of_a_call_closes_its_connections() {
     let silent = Server::silent();
     let world = leading_to(&silent);
     let short =
