@@ -16,7 +16,7 @@ use crate::denial::{Origin, RuleRef};
 use crate::environment::{EnvironmentRules, Variable};
 use crate::error::Warning;
 use crate::identity::ArtifactIdentity;
-use crate::language::Document;
+use crate::language::{Access, Document};
 use crate::limits::{Limits, WrittenLimits};
 use crate::mode::{ClockMode, RandomMode};
 use crate::name::{RootName, Tenant};
@@ -198,13 +198,22 @@ impl Grant {
                 .collect(),
             Some(ceiling) => intersect(own.storage.grants(), ceiling.storage.grants()),
         };
-        let mounts = mounts(storage.iter().map(|(uri, _)| uri));
+        let layers = || std::iter::once(&own).chain(&ceiling);
+        // What is denied as a whole is not shown.
+        let mut mounts = mounts(storage.iter().map(|(uri, _)| uri));
+        mounts
+            .retain(|mount| layers().all(|layer| own.storage.shares(&layer.storage, &mount.guest)));
+        let reaches = |access: Access| {
+            storage.iter().any(|(uri, granted)| {
+                granted.covers(access) && !layers().any(|layer| layer.storage.denies(uri, access))
+            })
+        };
         let variables = own
             .environment
             .within(ceiling.as_ref().map(|layer| &layer.environment));
         let reach = Reach {
-            storage_read: storage.iter().any(|(_, access)| access.read),
-            storage_write: storage.iter().any(|(_, access)| access.write),
+            storage_read: reaches(Access::READ),
+            storage_write: reaches(Access::WRITE),
             network: !own.network.is_empty()
                 && ceiling
                     .as_ref()
@@ -360,6 +369,13 @@ pub(crate) fn rules_of(document: &Document, origin: Origin) -> Vec<RuleRef> {
             format!("permissions.storage.allow[{index}]"),
             rule.place,
             rule.value.to_string(),
+        );
+    }
+    for (index, rule) in permissions.storage.deny.iter().enumerate() {
+        push(
+            format!("permissions.storage.deny[{index}]"),
+            rule.place,
+            format!("deny {}", rule.value),
         );
     }
     for (list, entries) in [

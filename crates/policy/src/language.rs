@@ -71,11 +71,27 @@ pub(crate) struct Access {
 }
 
 impl Access {
+    pub(crate) const READ: Self = Self {
+        read: true,
+        write: false,
+    };
+    pub(crate) const WRITE: Self = Self {
+        read: false,
+        write: true,
+    };
+
     /// Returns the words that policies use.
     pub(crate) fn words(self) -> impl Iterator<Item = &'static str> {
         [(self.read, "read"), (self.write, "write")]
             .into_iter()
             .filter_map(|(granted, word)| granted.then_some(word))
+    }
+
+    /// Returns reading and writing on their own, where they are part of this.
+    pub(crate) fn each(self) -> impl Iterator<Item = Self> {
+        [Self::READ, Self::WRITE]
+            .into_iter()
+            .filter(move |access| self.covers(*access))
     }
 
     /// Tells whether all of `other` is part of this.
@@ -113,6 +129,13 @@ impl Access {
 pub(crate) struct StorageRule {
     pub(crate) uri: StorageUri,
     pub(crate) access: Access,
+}
+
+impl StorageRule {
+    /// Tells whether this, in a deny list, denies all of that access.
+    pub(crate) fn denies(&self, uri: &StorageUri, access: Access) -> bool {
+        self.access.covers(access) && self.uri.denies(uri)
+    }
 }
 
 impl fmt::Display for StorageRule {

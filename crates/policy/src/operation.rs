@@ -86,8 +86,10 @@ pub enum Operation<'a> {
 pub enum StorageAccess {
     /// Reading a file's content.
     Read,
-    /// Creating, changing or removing a file or directory.
+    /// Creating or changing a file or directory, or removing a file.
     Write,
+    /// Removing a directory: refused also where something below it is denied, which its emptiness would tell of.
+    Remove,
     /// Looking at a name: stat of it, or listing it as a directory.
     Traverse,
 }
@@ -99,8 +101,10 @@ pub enum LinkKind {
     Hard,
     /// A symbolic link.
     Symbolic,
-    /// Moving to another name.
+    /// Moving to another name, with everything below it.
     Rename,
+    /// Moving what is no directory to another name.
+    RenameFile,
 }
 
 /// A clock, or waiting for one.
@@ -147,7 +151,7 @@ impl StorageAccess {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Read | Self::Traverse => "read",
-            Self::Write => "write",
+            Self::Write | Self::Remove => "write",
         }
     }
 }
@@ -171,7 +175,7 @@ impl fmt::Display for Operation<'_> {
                 let word = match kind {
                     LinkKind::Hard => "link",
                     LinkKind::Symbolic => "symlink",
-                    LinkKind::Rename => "rename",
+                    LinkKind::Rename | LinkKind::RenameFile => "rename",
                 };
                 write!(formatter, "storage {word} {from} -> {to}")
             }

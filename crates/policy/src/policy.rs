@@ -7,7 +7,7 @@ use crate::environment::EnvironmentRules;
 use crate::error::{PolicyError, Warning};
 use crate::grant::{Admission, Grant};
 use crate::identity::ArtifactIdentity;
-use crate::language::{Access, Document};
+use crate::language::{Document, StorageRule};
 use crate::limits::{Limits, WrittenLimits};
 use crate::mode::{ClockMode, RandomMode};
 use crate::name::RootName;
@@ -139,17 +139,26 @@ pub fn widens(before: &Policy, after: &Policy) -> bool {
 }
 
 fn widens_storage(before: &Policy, after: &Policy) -> bool {
-    let old = &before.document.permissions.storage.allow;
-    let covered = |uri, access| {
-        old.iter()
-            .any(|rule| rule.value.uri.covers(uri) && rule.value.access.covers(access))
+    let (old, new) = (
+        &before.document.permissions.storage,
+        &after.document.permissions.storage,
+    );
+    let allowed = |rule: &StorageRule| {
+        rule.access.each().all(|access| {
+            old.allow
+                .iter()
+                .any(|own| own.value.access.covers(access) && own.value.uri.covers(&rule.uri))
+        })
     };
-    after.document.permissions.storage.allow.iter().any(|rule| {
-        let Access { read, write } = rule.value.access;
-        let uri = &rule.value.uri;
-        read && !covered(uri, Access { read, write: false })
-            || write && !covered(uri, Access { read: false, write })
-    })
+    let denied = |rule: &StorageRule| {
+        rule.access.each().all(|access| {
+            new.deny
+                .iter()
+                .any(|own| own.value.denies(&rule.uri, access))
+        })
+    };
+    new.allow.iter().any(|rule| !allowed(&rule.value))
+        || old.deny.iter().any(|rule| !denied(&rule.value))
 }
 
 fn widens_network(before: &Policy, after: &Policy) -> bool {

@@ -208,8 +208,8 @@ fn s144_policies_with_typos_are_refused_with_their_place() {
         (policy("  storage: 3\n"), ["line 3", "error:"]),
         ("version: \"2.0\"\n".to_owned(), ["line 1", "2.0"]),
         (
-            policy("  storage:\n    deny:\n      - uri: fs://w/.git/**\n"),
-            ["line 5, column 9", "not enforced yet"],
+            policy("  storage:\n    deny:\n      - uri: fs://w/*.{key,pem}\n"),
+            ["line 5, column 14", "only * and **"],
         ),
         (
             policy("  resources:\n    limits: { rate: \"600/m\" }\n"),

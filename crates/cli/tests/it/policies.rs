@@ -237,6 +237,62 @@ fn requests_are_granted_revoked_and_blocked() {
 }
 
 #[test]
+fn files_that_are_blocked_are_denied_by_that_rule() {
+    let sandbox = Sandbox::with_notes();
+    sandbox.policy(ALLOWED);
+    let explain = |access: &str, path: &str| {
+        sandbox.run(&[
+            "policy",
+            "explain",
+            "notes",
+            "storage",
+            access,
+            path,
+            "--workspace",
+            ".",
+        ])
+    };
+    assert_eq!(explain("read", "/workspace/.git/config").code, 0);
+    let run = sandbox
+        .run(&["block", "notes", "read", "fs://workspace/**/.git/**"])
+        .exits(0);
+    assert!(run.out.contains(".git"), "{}", run.shown());
+    for path in [
+        "/workspace/.git",
+        "/workspace/.git/config",
+        "/workspace/a/.git/x",
+    ] {
+        let run = explain("read", path).exits(3);
+        denied_by_the_block(&run.out, path);
+    }
+    assert_eq!(explain("read", "/workspace/.gitignore").code, 0);
+    let run = sandbox
+        .run(&["policy", "show", "notes", "--workspace", "."])
+        .exits(0);
+    assert!(
+        run.out.contains("deny fs://workspace/**/.git/** [read]"),
+        "{}",
+        run.shown()
+    );
+    let run = sandbox
+        .run(&["grant", "notes", "read", "fs://workspace/.git/config"])
+        .exits(2);
+    assert!(run.err.contains("deny wins"), "{}", run.shown());
+}
+
+/// The answer names the deny rule, and no command that would not help.
+fn denied_by_the_block(out: &str, path: &str) {
+    for words in [
+        "denied.storage.read",
+        "a rule denies it to read this path",
+        "deny fs://workspace/**/.git/** [read]",
+    ] {
+        assert!(out.contains(words), "{path}: {words}\n{out}");
+    }
+    assert!(!out.contains("to allow it"), "{path}\n{out}");
+}
+
+#[test]
 fn strictness_and_ceilings_of_this_run_hold() {
     let sandbox = Sandbox::with_notes();
     sandbox.policy(ALLOWED);

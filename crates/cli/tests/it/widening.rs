@@ -104,6 +104,7 @@ fn what_narrows_or_adds_nothing_needs_nobody() {
         vec!["limit", "notes", "time=5s", "concurrency=2"],
         vec!["block", "notes", "network", "upload.example.com"],
         vec!["block", "notes", "env", "SECRET"],
+        vec!["block", "notes", "read", "fs://workspace/**/.git/**"],
         vec!["revoke", "notes", "env", "REGION"],
         vec!["add", same],
         vec!["add", same, "--name", "again", "--yes"],

@@ -8,10 +8,11 @@ use crate::language::{
     Access, EnvironmentRule, EnvironmentSource, LimitRules, NetworkRule, Permissions, StorageRule,
     allowable, environment_key, nearest, network_lines, quoted, storage_lines,
 };
-use crate::pattern::{PathPattern, StorageUri};
+use crate::pattern::StorageUri;
 use crate::quantity;
 
 const STORAGE_ALLOW: [&str; 3] = ["permissions", "storage", "allow"];
+const STORAGE_DENY: [&str; 3] = ["permissions", "storage", "deny"];
 const NETWORK_ALLOW: [&str; 3] = ["permissions", "network", "allow"];
 const NETWORK_DENY: [&str; 3] = ["permissions", "network", "deny"];
 const ENVIRONMENT_ALLOW: [&str; 3] = ["permissions", "environment", "allow"];
@@ -35,22 +36,8 @@ fn new<T>(value: T) -> Located<T> {
 
 pub(super) fn grant(draft: &mut Draft, permission: &Permission) -> Result<String, EditError> {
     match permission {
-        Permission::Read(uri) => grant_storage(
-            draft,
-            uri,
-            Access {
-                read: true,
-                write: false,
-            },
-        ),
-        Permission::Write(uri) => grant_storage(
-            draft,
-            uri,
-            Access {
-                read: false,
-                write: true,
-            },
-        ),
+        Permission::Read(uri) => grant_storage(draft, uri, Access::READ),
+        Permission::Write(uri) => grant_storage(draft, uri, Access::WRITE),
         Permission::Network(target) => grant_network(draft, &Target::parse(target)?),
         Permission::Environment(key) => {
             let key = environment_key(key)?;
@@ -153,12 +140,15 @@ fn block_network(draft: &mut Draft, target: &Target) -> Result<String, EditError
 
 fn grant_storage(draft: &mut Draft, uri: &str, access: Access) -> Result<String, EditError> {
     let uri = StorageUri::parse(uri)?;
-    if matches!(uri.pattern, PathPattern::Glob(_)) {
-        return Err(EditError::NotEnforced(
-            "a storage pattern other than a final /** is",
-        ));
+    let storage = &draft.document.permissions.storage;
+    if let Some(deny) = storage
+        .deny
+        .iter()
+        .find(|deny| deny.value.denies(&uri, access))
+    {
+        return Err(blocked(deny.place, &deny.value.to_string()));
     }
-    let rules = &draft.document.permissions.storage.allow;
+    let rules = &storage.allow;
     let enough = rules
         .iter()
         .find(|rule| rule.value.uri.covers(&uri) && rule.value.access.covers(access));
@@ -200,22 +190,8 @@ fn set_access(draft: &mut Draft, index: usize, access: Access) -> Result<(), Edi
 
 pub(super) fn revoke(draft: &mut Draft, permission: &Permission) -> Result<String, EditError> {
     match permission {
-        Permission::Read(uri) => revoke_storage(
-            draft,
-            uri,
-            Access {
-                read: true,
-                write: false,
-            },
-        ),
-        Permission::Write(uri) => revoke_storage(
-            draft,
-            uri,
-            Access {
-                read: false,
-                write: true,
-            },
-        ),
+        Permission::Read(uri) => revoke_storage(draft, uri, Access::READ),
+        Permission::Write(uri) => revoke_storage(draft, uri, Access::WRITE),
         Permission::Network(target) => revoke_network(draft, &Target::parse(target)?),
         Permission::Environment(key) => {
             let key = environment_key(key)?;
@@ -286,10 +262,8 @@ fn revoke_storage(draft: &mut Draft, uri: &str, access: Access) -> Result<String
 
 pub(super) fn block(draft: &mut Draft, permission: &Permission) -> Result<String, EditError> {
     match permission {
-        Permission::Read(uri) | Permission::Write(uri) => {
-            StorageUri::parse(uri)?;
-            Err(EditError::NotEnforced("a storage deny rule is"))
-        }
+        Permission::Read(uri) => block_storage(draft, uri, Access::READ),
+        Permission::Write(uri) => block_storage(draft, uri, Access::WRITE),
         Permission::Network(target) => block_network(draft, &Target::parse(target)?),
         Permission::Environment(key) => {
             let key = environment_key(key)?;
@@ -309,6 +283,21 @@ pub(super) fn block(draft: &mut Draft, permission: &Permission) -> Result<String
             Ok(entry(&lines))
         }
     }
+}
+
+fn block_storage(draft: &mut Draft, uri: &str, access: Access) -> Result<String, EditError> {
+    let rule = StorageRule {
+        uri: StorageUri::parse(uri)?,
+        access,
+    };
+    let lines = storage_lines(&rule);
+    let deny = &draft.document.permissions.storage.deny;
+    if !deny.iter().any(|own| own.value.denies(&rule.uri, access)) {
+        draft.append(&STORAGE_DENY, &lines, |permissions| {
+            permissions.storage.deny.push(new(rule))
+        })?;
+    }
+    Ok(entry(&lines))
 }
 
 pub(super) fn limit(draft: &mut Draft, key: &str, value: &str) -> Result<String, EditError> {

@@ -258,17 +258,63 @@ fn other_rules_that_decide_are_named() {
 
 #[test]
 fn what_is_not_enforced_is_not_written() {
-    for change in [
-        PolicyEdit::Block(read("fs://w/a")),
-        PolicyEdit::Block(write("fs://w/**")),
-        limit("rate", "600/m"),
-        grant(read("fs://w/*.txt")),
-        grant(write("fs://w/**/x")),
+    let error = edit("", &limit("rate", "600/m")).unwrap_err();
+    assert!(matches!(error, EditError::NotEnforced(_)), "{error}");
+    assert!(error.to_string().contains("not enforced yet"));
+}
+
+#[test]
+fn storage_is_blocked_once_and_then_not_granted() {
+    let block = |permission| PolicyEdit::Block(permission);
+    let git = "    deny:\n      - uri: \"fs://workspace/**/.git/**\"\n        access: [\"read\"]\n";
+    let after = HAND.replace("  # -- network --\n", &format!("{git}  # -- network --\n"));
+    check(HAND, &block(read("fs://workspace/**/.git/**")), &after);
+    // A narrower one says nothing new.
+    for uri in [
+        "fs://workspace/**/.git/**",
+        "fs://workspace/.git/hooks/x",
+        "fs://workspace/a/.git",
+        "fs://workspace/**/.git/*/x",
     ] {
-        let error = edit("", &change).unwrap_err();
-        assert!(matches!(error, EditError::NotEnforced(_)), "{error}");
-        assert!(error.to_string().contains("not enforced yet"));
+        check(&after, &block(read(uri)), &after);
+        let error = edit(&after, &grant(read(uri))).unwrap_err();
+        assert!(
+            matches!(error, EditError::Blocked { line: 22, .. }),
+            "{uri}: {error}"
+        );
     }
+    let both =
+        git.to_owned() + "      - uri: \"fs://workspace/.git/x\"\n        access: [\"write\"]\n";
+    check(
+        &after,
+        &block(write("fs://workspace/.git/x")),
+        &HAND.replace("  # -- network --\n", &format!("{both}  # -- network --\n")),
+    );
+    // What is denied in part is granted in the rest.
+    assert!(
+        edit(&after, &grant(read("fs://workspace/**")))
+            .unwrap()
+            .changed
+    );
+    assert!(
+        edit(&after, &grant(write("fs://workspace/.git/y")))
+            .unwrap()
+            .changed
+    );
+    let pattern = grant(read("fs://w/**/*.md"));
+    let granted = edit("", &pattern).unwrap();
+    assert!(!edit(&granted.text, &pattern).unwrap().changed);
+    assert!(
+        !edit(&granted.text, &grant(read("fs://w/a/b.md")))
+            .unwrap()
+            .changed
+    );
+    assert!(matches!(
+        edit(&granted.text, &PolicyEdit::Revoke(read("fs://w/a/b.md"))),
+        Err(EditError::StillGranted { .. })
+    ));
+    let revoked = edit(&granted.text, &PolicyEdit::Revoke(read("fs://w/**/*.md"))).unwrap();
+    assert!(!revoked.text.contains("uri"), "{}", revoked.text);
 }
 
 #[test]

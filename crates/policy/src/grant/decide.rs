@@ -10,7 +10,11 @@ use crate::operation::{LinkKind, Operation, StorageAccess};
 use crate::path::VirtualPath;
 use crate::pattern::Anchor;
 use crate::reason::Reason;
+use crate::storage::Judgement;
 
+const REMOVE_BELOW: &str =
+    "a rule denies something that could be in this directory, so the directory cannot be removed";
+const MOVE_BELOW: &str = "a rule denies something that could be in a directory of either name, so no directory is moved there or from there";
 const LOOKUPS: &str = "name lookups";
 const SOCKETS: &str = "raw sockets";
 const LINKS: &str = "hard and symbolic links";
@@ -30,7 +34,8 @@ impl Grant {
                     "a link would give a path a second name, and that is refused in this release",
                 )
                 .remedy_is(Some(Remedy::NotInThisRelease(LINKS)))),
-                LinkKind::Rename => self.decide_rename(operation, from, to),
+                LinkKind::Rename => self.decide_rename(operation, from, to, true),
+                LinkKind::RenameFile => self.decide_rename(operation, from, to, false),
             },
             Operation::HttpRequest {
                 scheme,
@@ -130,27 +135,40 @@ impl Grant {
     ) -> Result<Permit<'_>, Denial> {
         let (reason, word) = match access {
             StorageAccess::Read | StorageAccess::Traverse => (Reason::StorageRead, "read"),
-            StorageAccess::Write => (Reason::StorageWrite, "write"),
+            StorageAccess::Write | StorageAccess::Remove => (Reason::StorageWrite, "write"),
         };
-        let Some(rule) = self.0.policy.storage.allows(path, access) else {
-            let subtree = access == StorageAccess::Traverse;
-            return Err(deny(
-                operation,
-                reason,
-                &format!("no rule allows it to {word} this path"),
-            )
-            .remedy_is(self.storage_remedy(word, path, subtree)));
+        let rule = match self.0.policy.storage.judge(path, access) {
+            Judgement::Allowed(rule) => rule,
+            Judgement::Denied(rule) => {
+                let sentence = format!("a rule denies it to {word} this path");
+                return Err(deny(operation, reason, &sentence).rule_is(Some(rule)));
+            }
+            Judgement::DeniedBelow(rule) => {
+                return Err(deny(operation, reason, REMOVE_BELOW).rule_is(Some(rule)));
+            }
+            Judgement::Unsaid => {
+                let subtree = access == StorageAccess::Traverse;
+                let sentence = format!("no rule allows it to {word} this path");
+                return Err(deny(operation, reason, &sentence)
+                    .remedy_is(self.storage_remedy(word, path, subtree)));
+            }
         };
-        if let Some(ceiling) = &self.0.ceiling
-            && ceiling.storage.allows(path, access).is_none()
-        {
-            return Err(deny(
-                operation,
-                reason,
-                &format!("a rule allows it, but the ceiling does not let it {word} this path"),
-            )
-            .rule_is(Some(rule))
-            .remedy_is(Some(Remedy::Ceiling)));
+        if let Some(ceiling) = &self.0.ceiling {
+            // To be looked at, it takes a use that both allow.
+            let own = &self.0.policy.storage;
+            let judgement = match ceiling.storage.judge(path, access) {
+                Judgement::Allowed(_)
+                    if access == StorageAccess::Traverse && !own.shares(&ceiling.storage, path) =>
+                {
+                    Judgement::Unsaid
+                }
+                judgement => judgement,
+            };
+            under(judgement, rule, || {
+                let sentence =
+                    format!("a rule allows it, but the ceiling does not let it {word} this path");
+                deny(operation, reason, &sentence)
+            })?;
         }
         self.bound(operation, reason, path, rule)?;
         Ok(Permit::new(Permitted::Storage, Some(rule)))
@@ -161,31 +179,43 @@ impl Grant {
         operation: &Operation<'_>,
         from: &VirtualPath,
         to: &VirtualPath,
+        directory: bool,
     ) -> Result<Permit<'_>, Denial> {
-        let Some(rule) = self.0.policy.storage.allows_rename(from, to) else {
-            let sentence = "moving needs one rule that allows writing at both names, and reading at both, \
-                            so that what can be read and written stays the same";
-            let word = if self.0.policy.storage.writable_at_both(from, to).is_some() {
-                "read"
-            } else {
-                "write"
-            };
-            let remedy = common_directory(from, to)
-                .and_then(|directory| self.storage_remedy(word, &directory, true));
-            return Err(deny(operation, Reason::StorageLink, sentence).remedy_is(remedy));
+        let reason = Reason::StorageLink;
+        let rule = match self.0.policy.storage.judge_rename(from, to, directory) {
+            Judgement::Allowed(rule) => rule,
+            Judgement::Denied(rule) => {
+                let sentence = "a rule denies something about one of the two names";
+                return Err(deny(operation, reason, sentence).rule_is(Some(rule)));
+            }
+            Judgement::DeniedBelow(rule) => {
+                return Err(deny(operation, reason, MOVE_BELOW).rule_is(Some(rule)));
+            }
+            Judgement::Unsaid => {
+                let sentence = "moving needs one rule that allows writing at both names, and reading at both, \
+                                so that what can be read and written stays the same";
+                let word = if self.0.policy.storage.writable_at_both(from, to).is_some() {
+                    "read"
+                } else {
+                    "write"
+                };
+                let remedy = common_directory(from, to)
+                    .and_then(|directory| self.storage_remedy(word, &directory, true));
+                return Err(deny(operation, reason, sentence).remedy_is(remedy));
+            }
         };
-        if let Some(ceiling) = &self.0.ceiling
-            && ceiling.storage.allows_rename(from, to).is_none()
-        {
-            return Err(deny(
-                operation,
-                Reason::StorageLink,
-                "a rule allows it, but the ceiling does not let it move this path",
-            )
-            .rule_is(Some(rule))
-            .remedy_is(Some(Remedy::Ceiling)));
+        if let Some(ceiling) = &self.0.ceiling {
+            under(
+                ceiling.storage.judge_rename(from, to, directory),
+                rule,
+                || {
+                    let sentence =
+                        "a rule allows it, but the ceiling does not let it move this path";
+                    deny(operation, reason, sentence)
+                },
+            )?;
         }
-        self.bound(operation, Reason::StorageLink, from, rule)?;
+        self.bound(operation, reason, from, rule)?;
         Ok(Permit::new(Permitted::Link, Some(rule)))
     }
 
@@ -314,6 +344,22 @@ fn subject(operation: &Operation<'_>) -> String {
         | Operation::Clock { .. }
         | Operation::Random { .. } => bounded(&text),
     }
+}
+
+/// Takes the ceiling's answer to what `rule` of the policy allows; the rule to look at is the one that denies.
+fn under(
+    ceiling: Judgement<'_>,
+    rule: &RuleRef,
+    denial: impl FnOnce() -> Denial,
+) -> Result<(), Denial> {
+    let rule = match ceiling {
+        Judgement::Allowed(_) => return Ok(()),
+        Judgement::Denied(deny) | Judgement::DeniedBelow(deny) => deny,
+        Judgement::Unsaid => rule,
+    };
+    Err(denial()
+        .rule_is(Some(rule))
+        .remedy_is(Some(Remedy::Ceiling)))
 }
 
 /// Returns the innermost directory that holds both paths.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Document, EnvironmentSource, Permissions, StorageRule};
 use crate::error::{Located, Place, PolicyError, PolicyErrorKind};
-use crate::pattern::{Anchor, PathPattern};
+use crate::pattern::Anchor;
 
 pub(super) fn check(document: &Document) -> Result<(), PolicyError> {
     let permissions = &document.permissions;
@@ -43,12 +43,8 @@ fn check_places(permissions: &Permissions) -> Result<(), PolicyError> {
 }
 
 fn first_segment(rule: &StorageRule) -> Option<String> {
-    match &rule.uri.pattern {
-        PathPattern::Exact(path) | PathPattern::Below(path) => {
-            path.components().next().map(str::to_owned)
-        }
-        PathPattern::Glob(glob) => glob.split('/').nth(1).map(str::to_owned),
-    }
+    let base = rule.uri.pattern.base();
+    base.components().next().map(str::to_owned)
 }
 
 /// With two values for one key the order of entries would decide, and it must not.

@@ -4,11 +4,9 @@
 
 use super::{EnvironmentSource, Permissions};
 use crate::error::{Located, Place, PolicyError, PolicyErrorKind};
-use crate::pattern::PathPattern;
 
 pub(super) fn check(permissions: &Permissions) -> Result<(), PolicyError> {
     let mut refused: Vec<(Place, &str)> = Vec::new();
-    storage(permissions, &mut refused);
     network(permissions, &mut refused);
     for rule in &permissions.environment.allow {
         if let EnvironmentSource::Secret(secret) = &rule.value.source {
@@ -31,17 +29,6 @@ pub(super) fn check(permissions: &Permissions) -> Result<(), PolicyError> {
         .hint("remove it, or wait for the release that enforces it"));
     }
     Ok(())
-}
-
-fn storage(permissions: &Permissions, refused: &mut Vec<(Place, &str)>) {
-    for rule in &permissions.storage.deny {
-        refused.push((rule.place, "a storage deny rule"));
-    }
-    for rule in &permissions.storage.allow {
-        if matches!(rule.value.uri.pattern, PathPattern::Glob(_)) {
-            refused.push((rule.place, "a storage pattern other than a final /**"));
-        }
-    }
 }
 
 fn network(permissions: &Permissions, refused: &mut Vec<(Place, &str)>) {

@@ -85,27 +85,17 @@ fn the_whole_language_is_read_and_printed() {
 fn what_is_not_enforced_is_refused_where_it_stands() {
     let error = refused(WHOLE);
     assert_eq!(error.kind, PolicyErrorKind::NotEnforced);
-    assert_eq!((error.line, error.column), (14, 9), "{error}");
+    assert_eq!((error.line, error.column), (20, 18), "{error}");
     assert!(
         error
             .message
-            .contains("a storage deny rule is not enforced yet"),
+            .contains("the headers of a network entry is not enforced yet"),
         "{error}"
     );
 
     let head = "version: \"1.0\"\npermissions:\n";
     let network = format!("{head}  network:\n    allow:\n      - host: a.example\n");
     let cases = [
-        (
-            format!(
-                "{head}  storage: {{ allow: [{{ uri: \"fs://w/*.txt\", access: [read] }}] }}\n"
-            ),
-            "a storage pattern",
-        ),
-        (
-            format!("{head}  storage: {{ deny: [{{ uri: \"fs://w/a\" }}] }}\n"),
-            "a storage deny rule",
-        ),
         (
             format!("{network}        headers: {{ x-key: \"{{secret:k}}\" }}\n"),
             "the headers",

@@ -1,21 +1,17 @@
 //! Storage URIs.
 //!
 //! `fs://ROOT/path` is below a named root and seen by the guest as `/ROOT/path`; `fs:///path` is absolute and seen as it
-//! is. Segments are compared byte by byte, case included, and nothing is decoded: `%2e` is three characters. A `**` at
-//! the end means everything below, not the directory itself. `~`, `$`, `.` and `..` never name anything here.
+//! is. Segments are compared byte by byte, case included, and nothing is decoded: `%2e` is three characters. `*` stands for
+//! a part of a segment, `**` for any number of segments; at the end it means everything below, not the directory itself.
+//! `~`, `$`, `.` and `..` never name anything here.
 
 use std::fmt;
 
-use globset::GlobBuilder;
-
+use super::glob::{PathGlob, check_name, is_pattern};
 use crate::error::Refusal;
 use crate::name::RootName;
 use crate::path::VirtualPath;
 
-/// The longest glob in bytes; what it compiles to grows with its text.
-const MAX_GLOB: usize = 512;
-/// Characters that make a segment a pattern rather than a name.
-const GLOB_CHARACTERS: [char; 7] = ['*', '?', '[', ']', '{', '}', '\\'];
 /// What the system shows of itself: an entry there can be anything, also a way out.
 const SYSTEM: [&str; 3] = ["proc", "sys", "dev"];
 
@@ -33,16 +29,16 @@ pub(crate) enum PathPattern {
     Exact(VirtualPath),
     /// Everything below this directory, at any depth, not the directory itself.
     Below(VirtualPath),
-    /// A general pattern over guest paths, checked to be one.
-    Glob(String),
+    /// A general pattern over guest paths.
+    Glob(PathGlob),
 }
 
 impl PathPattern {
     /// Returns the directory or file at the fixed start of the pattern.
-    pub(crate) fn base(&self) -> Option<&VirtualPath> {
+    pub(crate) fn base(&self) -> &VirtualPath {
         match self {
-            Self::Exact(path) | Self::Below(path) => Some(path),
-            Self::Glob(_) => None,
+            Self::Exact(path) | Self::Below(path) => path,
+            Self::Glob(glob) => glob.base(),
         }
     }
 
@@ -50,12 +46,26 @@ impl PathPattern {
     pub(crate) fn covers(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Exact(path), Self::Exact(other)) => path == other,
+            (Self::Exact(_), Self::Below(_) | Self::Glob(_)) => false,
             (Self::Below(base), Self::Exact(other)) => other.is_below(base),
             (Self::Below(base), Self::Below(other)) => other.starts_with(base),
-            (Self::Exact(_), Self::Below(_)) => false,
+            // What a pattern matches is below its base.
+            (Self::Below(base), Self::Glob(other)) => other.base().starts_with(base),
+            (Self::Glob(glob), Self::Exact(other)) => glob.matches(other),
+            (Self::Glob(glob), Self::Below(other)) => glob.split().1 && glob.holds_for(other),
             (Self::Glob(glob), Self::Glob(other)) => glob == other,
-            (Self::Glob(_), Self::Exact(_) | Self::Below(_))
-            | (Self::Exact(_) | Self::Below(_), Self::Glob(_)) => false,
+        }
+    }
+
+    /// Tells whether this, in a deny list, denies all that `other` would there; false where that is not plain. What is
+    /// denied is denied with all below it, and a final `/**` stands for the directory as well.
+    pub(crate) fn denies(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Exact(top) | Self::Below(top), _) => other.base().starts_with(top),
+            (Self::Glob(glob), Self::Exact(other) | Self::Below(other)) => glob.holds_for(other),
+            (Self::Glob(glob), Self::Glob(other)) => {
+                other.split().0.starts_with(glob.split().0) || glob.holds_for(other.base())
+            }
         }
     }
 }
@@ -113,6 +123,11 @@ impl StorageUri {
     pub(crate) fn covers(&self, other: &Self) -> bool {
         self.anchor == other.anchor && self.pattern.covers(&other.pattern)
     }
+
+    /// Tells whether this, in a deny list, denies all that `other` is about.
+    pub(crate) fn denies(&self, other: &Self) -> bool {
+        self.anchor == other.anchor && self.pattern.denies(&other.pattern)
+    }
 }
 
 fn whole_root(text: &str, authority: &str) -> Refusal {
@@ -153,7 +168,7 @@ fn check_segment(text: &str, segment: &str) -> Result<(), Refusal> {
             refuse("holds '$', and variables are never expanded; write the whole path")
         }
         _ if segment.chars().any(char::is_control) => refuse("holds a control character"),
-        _ => Ok(()),
+        _ => check_name(text, segment),
     }
 }
 
@@ -164,8 +179,8 @@ fn check_absolute(text: &str, segments: &[&str]) -> Result<(), Refusal> {
             "{text:?} is refused: what /{first} shows leads out of every sandbox"
         )));
     }
-    if segments.len() == 1 {
-        let what = if first.contains(GLOB_CHARACTERS) {
+    if segments.len() == 1 || is_pattern(first) {
+        let what = if is_pattern(first) {
             "would reach the whole file system"
         } else {
             "is directly in the root directory"
@@ -190,11 +205,11 @@ fn pattern(text: &str, anchor: &Anchor, segments: &[&str]) -> Result<PathPattern
         guest.push('/');
         guest.push_str(segment);
     }
-    if fixed
-        .iter()
-        .any(|segment| segment.contains(GLOB_CHARACTERS))
-    {
-        return glob(text, guest, segments);
+    if fixed.iter().any(|segment| is_pattern(segment)) {
+        if below {
+            guest.push_str("/**");
+        }
+        return PathGlob::parse(text, guest).map(PathPattern::Glob);
     }
     let path = VirtualPath::parse(&guest)
         .map_err(|error| Refusal::new(format!("{text:?} is refused: {error}")))?;
@@ -205,45 +220,17 @@ fn pattern(text: &str, anchor: &Anchor, segments: &[&str]) -> Result<PathPattern
     })
 }
 
-fn glob(text: &str, mut guest: String, segments: &[&str]) -> Result<PathPattern, Refusal> {
-    if segments
-        .iter()
-        .any(|segment| segment.contains("**") && *segment != "**")
-    {
-        return Err(Refusal::new(format!(
-            "{text:?} holds '**' beside other characters in one segment"
-        ))
-        .hint("** stands for any number of whole segments, * for a part of one"));
-    }
-    if segments.last() == Some(&"**") {
-        guest.push_str("/**");
-    }
-    if guest.len() > MAX_GLOB {
-        return Err(Refusal::new(format!(
-            "a pattern has at most {MAX_GLOB} bytes, this one has {}",
-            guest.len()
-        )));
-    }
-    match GlobBuilder::new(&guest).literal_separator(true).build() {
-        Ok(_) => Ok(PathPattern::Glob(guest)),
-        Err(error) => Err(Refusal::new(format!(
-            "{text:?} is not a pattern: {}",
-            error.kind()
-        ))),
-    }
-}
-
 impl fmt::Display for StorageUri {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (guest, tail) = match &self.pattern {
-            PathPattern::Exact(path) => (path.as_str(), ""),
-            PathPattern::Below(path) => (path.as_str(), "/**"),
-            PathPattern::Glob(glob) => (glob.as_str(), ""),
-        };
         // A guest path starts with a slash, so the named form has two and the absolute one three.
-        match self.anchor {
-            Anchor::Named(_) => write!(formatter, "fs:/{guest}{tail}"),
-            Anchor::Absolute => write!(formatter, "fs://{guest}{tail}"),
+        formatter.write_str(match self.anchor {
+            Anchor::Named(_) => "fs:/",
+            Anchor::Absolute => "fs://",
+        })?;
+        match &self.pattern {
+            PathPattern::Exact(path) => write!(formatter, "{path}"),
+            PathPattern::Below(path) => write!(formatter, "{path}/**"),
+            PathPattern::Glob(glob) => write!(formatter, "{glob}"),
         }
     }
 }

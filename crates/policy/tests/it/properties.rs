@@ -11,11 +11,59 @@ use proptest::sample::select;
 
 use crate::{admit, policy};
 
+/// What patterns mean, written for plainness and not for speed.
+mod plain {
+    pub(super) fn allowed(uri: &str, path: &str) -> bool {
+        // A pattern for everything below a directory is not for the directory.
+        let pattern = split(uri.strip_prefix("fs:/").unwrap());
+        segments(&pattern, &split(path))
+    }
+
+    pub(super) fn denied(uri: &str, path: &str) -> bool {
+        let mut pattern = split(uri.strip_prefix("fs:/").unwrap());
+        if pattern.last() == Some(&"**") {
+            pattern.pop();
+        }
+        let path = split(path);
+        (1..=path.len()).any(|end| segments(&pattern, path.get(..end).unwrap()))
+    }
+
+    fn split(text: &str) -> Vec<&str> {
+        text.split('/').filter(|part| !part.is_empty()).collect()
+    }
+
+    fn segments(pattern: &[&str], path: &[&str]) -> bool {
+        match (pattern, path) {
+            (["**"], path) => !path.is_empty(),
+            (["**", rest @ ..], path) => {
+                (0..=path.len()).any(|skip| segments(rest, path.get(skip..).unwrap()))
+            }
+            ([first, rest @ ..], [name, path @ ..]) => {
+                characters(first.as_bytes(), name.as_bytes()) && segments(rest, path)
+            }
+            ([], path) => path.is_empty(),
+            (_, []) => false,
+        }
+    }
+
+    fn characters(pattern: &[u8], name: &[u8]) -> bool {
+        match (pattern, name) {
+            ([b'*', rest @ ..], name) => {
+                (0..=name.len()).any(|skip| characters(rest, name.get(skip..).unwrap()))
+            }
+            ([first, rest @ ..], [byte, name @ ..]) => first == byte && characters(rest, name),
+            ([], name) => name.is_empty(),
+            (_, []) => false,
+        }
+    }
+}
+
 /// A policy as lists of entries, to be shuffled and added to. One name is a root everywhere, another an absolute path
 /// everywhere, so that any two can be ceiling and policy of each other.
 #[derive(Debug, Clone, Default)]
 struct Draft {
     storage: Vec<(String, &'static str)>,
+    denied_storage: Vec<(String, &'static str)>,
     requests: Vec<String>,
     denied_requests: Vec<String>,
     variables: Vec<&'static str>,
@@ -73,11 +121,14 @@ impl Draft {
         if let Some(strict) = self.strict {
             text.push_str(&format!("strict: {strict}\n"));
         }
-        text.push_str("permissions:\n  storage:\n    allow:\n");
-        for (uri, access) in &self.storage {
-            text.push_str(&format!(
-                "      - uri: \"{uri}\"\n        access: [{access}]\n"
-            ));
+        text.push_str("permissions:\n  storage:\n");
+        for (list, rules) in [("allow", &self.storage), ("deny", &self.denied_storage)] {
+            text.push_str(&format!("    {list}:\n"));
+            for (uri, access) in rules {
+                text.push_str(&format!(
+                    "      - uri: \"{uri}\"\n        access: [{access}]\n"
+                ));
+            }
         }
         text.push_str("  network:\n    allow:\n");
         for request in &self.requests {
@@ -122,6 +173,7 @@ impl Draft {
 
     fn reversed(mut self) -> Self {
         self.storage.reverse();
+        self.denied_storage.reverse();
         self.requests.reverse();
         self.denied_requests.reverse();
         self.variables.reverse();
@@ -131,7 +183,10 @@ impl Draft {
 }
 
 fn uri() -> impl Strategy<Value = String> {
-    let segments = vec(select(&["a", "b", "a-b"][..]), 1..4);
+    let segments = vec(
+        select(&["a", "b", "a-b", "a", "b", "*", "a*", "**/b", "**/a*b"][..]),
+        1..4,
+    );
     (
         select(&["fs://w", "fs://c", "fs:///srv"][..]),
         segments,
@@ -139,6 +194,11 @@ fn uri() -> impl Strategy<Value = String> {
         any::<bool>(),
     )
         .prop_map(|(place, segments, below, whole)| {
+            let place = match segments.first() {
+                // An absolute path starts with a name.
+                Some(first) if place == "fs:///srv" && first.contains('*') => "fs:///srv/a",
+                _ => place,
+            };
             match (below, whole && place != "fs:///srv") {
                 (true, true) => format!("{place}/**"),
                 (true, false) => format!("{place}/{}/**", segments.join("/")),
@@ -234,6 +294,7 @@ fn limits() -> impl Strategy<Value = Vec<(&'static str, String)>> {
 fn draft() -> impl Strategy<Value = Draft> {
     let lists = (
         vec(storage(), 0..5),
+        vec(storage(), 0..3),
         vec(request(), 0..4),
         vec(request(), 0..2),
         vec(select(&KEYS[..]), 0..4),
@@ -249,10 +310,11 @@ fn draft() -> impl Strategy<Value = Draft> {
     );
     (lists, settings).prop_map(
         |(
-            (storage, requests, denied_requests, variables, denied_variables),
+            (storage, denied_storage, requests, denied_requests, variables, denied_variables),
             (clocks, random, limits, strict),
         )| Draft {
             storage,
+            denied_storage,
             requests,
             denied_requests,
             variables,
@@ -286,6 +348,9 @@ fn targets() -> Vec<HttpTarget> {
     targets
 }
 
+/// The storage questions at the start of the answers: for each path reading, writing, looking.
+const LOOKS: usize = 5 * (1 + 3 + 9) * 3;
+
 /// Asks a grant everything that the small alphabet has, and returns what was allowed, in order.
 fn answers(grant: &Grant) -> Vec<bool> {
     let mut paths = Vec::new();
@@ -313,13 +378,18 @@ fn answers(grant: &Grant) -> Vec<bool> {
             ask(&Operation::Storage { path, access });
         }
     }
+    assert_eq!(paths.len() * 3, LOOKS);
+    for path in &paths {
+        ask(&Operation::Storage {
+            path,
+            access: StorageAccess::Remove,
+        });
+    }
     for from in paths.iter().step_by(7) {
         for to in paths.iter().step_by(5) {
-            ask(&Operation::StorageLink {
-                from,
-                to,
-                kind: LinkKind::Rename,
-            });
+            for kind in [LinkKind::Rename, LinkKind::RenameFile] {
+                ask(&Operation::StorageLink { from, to, kind });
+            }
         }
     }
     for key in KEYS {
@@ -372,9 +442,10 @@ proptest! {
     }
 
     #[test]
-    fn nothing_is_allowed_by_one_more_deny(draft in draft(), request in request(), key in select(&KEYS[..])) {
+    fn nothing_is_allowed_by_one_more_deny(draft in draft(), rule in storage(), request in request(), key in select(&KEYS[..])) {
         let before = ask(&draft.policy(), None);
         let mut more = draft;
+        more.denied_storage.insert(0, rule);
         more.denied_requests.push(request);
         more.denied_variables.push(key);
         prop_assert!(within(&ask(&more.policy(), None), &before));
@@ -500,7 +571,13 @@ proptest! {
         let grant = admit(&policy, Some(&ceiling), &["w", "c"]);
         let (own, other) = (ask(&policy, None), ask(&ceiling, None));
         let both: Vec<bool> = own.iter().zip(&other).map(|(own, other)| *own && *other).collect();
-        prop_assert_eq!(answers(&grant), both);
+        let found = answers(&grant);
+        prop_assert!(within(&found, &both));
+        // What one lets be read and the other written is not to be looked at either.
+        for (index, (found, both)) in found.iter().zip(&both).enumerate() {
+            let look = index < LOOKS && index % 3 == 2;
+            prop_assert!(found == both || look, "{}", index);
+        }
         for limit in [admit(&policy, None, &[]), admit(&ceiling, None, &[])] {
             prop_assert!(grant.limits().memory <= limit.limits().memory);
             prop_assert!(grant.limits().cpu <= limit.limits().cpu);
@@ -560,7 +637,7 @@ proptest! {
         for permission in permissions {
             let Ok(granted) = edit(&text, &PolicyEdit::Grant(permission.clone())) else {
                 // Only a deny entry stands in the way of a grant.
-                prop_assert!(!draft.denied_requests.is_empty() || !draft.denied_variables.is_empty());
+                prop_assert!(!draft.denied_storage.is_empty() || !draft.denied_requests.is_empty() || !draft.denied_variables.is_empty());
                 continue;
             };
             let after = policy(&granted.text);
@@ -574,6 +651,58 @@ proptest! {
                 }
                 prop_assert!(revoked.is_ok(), "{revoked:?}\n{}", granted.text);
                 prop_assert_eq!(policy(&revoked.unwrap().text), before.clone());
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_blocked_of_storage_is_denied_and_nothing_else(draft in draft(), uri in uri(), write in any::<bool>()) {
+        let text = draft.yaml();
+        let before = policy(&text);
+        let permission = if write { Permission::Write(uri.clone()) } else { Permission::Read(uri.clone()) };
+        let blocked = edit(&text, &PolicyEdit::Block(permission.clone())).unwrap();
+        let after = policy(&blocked.text);
+        prop_assert!(!widens(&before, &after));
+        prop_assert_eq!(blocked.changed, widens(&after, &before));
+        prop_assert!(within(&ask(&after, None), &ask(&before, None)));
+        prop_assert!(!edit(&blocked.text, &PolicyEdit::Block(permission.clone())).unwrap().changed);
+        let opened = edit(&blocked.text, &PolicyEdit::Grant(permission));
+        prop_assert!(matches!(opened, Err(EditError::Blocked { .. })), "{opened:?}");
+        if !uri.contains('*') {
+            let path = VirtualPath::parse(&uri.replacen("fs://", "/", 1).replacen("//", "/", 1)).unwrap();
+            let access = if write { StorageAccess::Write } else { StorageAccess::Read };
+            let operation = Operation::Storage { path: &path, access };
+            prop_assert!(admit(&after, None, &["w", "c"]).decide(&operation).is_err());
+        }
+    }
+
+    #[test]
+    fn patterns_agree_with_a_plain_matcher(allow in vec(uri(), 0..4), deny in vec(uri(), 0..3)) {
+        let draft = Draft {
+            storage: allow.iter().map(|uri| (uri.clone(), "read")).collect(),
+            denied_storage: deny.iter().map(|uri| (uri.clone(), "read, write")).collect(),
+            ..Draft::default()
+        };
+        let grant = admit(&draft.policy(), None, &["w", "c"]);
+        let names = ["a", "b", "a-b", "ab", "aab", "*"];
+        let mut level = vec!["/w".to_owned(), "/c".to_owned(), "/srv".to_owned()];
+        for _ in 0..4 {
+            level = level.iter().flat_map(|path| names.map(|name| format!("{path}/{name}"))).collect();
+            for text in level.iter().step_by(level.len() / 300 + 1) {
+                let path = VirtualPath::parse(text).unwrap();
+                let denied = deny.iter().any(|uri| plain::denied(uri, text));
+                let expected = !denied && allow.iter().any(|uri| plain::allowed(uri, text));
+                let operation = Operation::Storage { path: &path, access: StorageAccess::Read };
+                prop_assert_eq!(grant.decide(&operation).is_ok(), expected, "{}", text);
+                // Whoever can read something can look at all the directories that lead there from a mount.
+                if expected {
+                    for directory in std::iter::successors(Some(path), VirtualPath::parent) {
+                        if grant.mounts().iter().any(|mount| directory.starts_with(&mount.guest)) {
+                            let look = Operation::Storage { path: &directory, access: StorageAccess::Traverse };
+                            prop_assert!(grant.decide(&look).is_ok(), "{} for {}", directory, text);
+                        }
+                    }
+                }
             }
         }
     }

@@ -104,6 +104,16 @@ impl Storage {
             request.follow
         };
         let located = self.walk(directory, path, follow)?;
+        // Absent and denied answer alike, and the record is the same whatever is there.
+        if !self.visible(&located.path) {
+            let access = if request.create || request.write || request.truncate {
+                StorageAccess::Write
+            } else {
+                StorageAccess::Read
+            };
+            self.ask(&located.path, access)?;
+            return Err(ErrorCode::NoEntry.into());
+        }
         match located.kind {
             Some(_) if request.create && request.exclusive => {
                 self.ask(&located.path, StorageAccess::Write)?;
@@ -111,34 +121,17 @@ impl Storage {
             }
             Some(FileType::Directory) => self.open_located_directory(directory, &located, request),
             Some(FileType::RegularFile) => self.open_located_file(&located, request),
-            Some(FileType::Symlink) => {
-                self.ask_visible(&located.path)?;
-                Err(ErrorCode::Loop.into())
-            }
+            Some(FileType::Symlink) => Err(ErrorCode::Loop.into()),
             // FIFOs, devices and sockets could block or act on being opened.
-            Some(_) => {
-                self.ask_visible(&located.path)?;
-                Err(self.refuse(
-                    &located.path,
-                    Reason::StorageRead,
-                    "only regular files and directories are opened, and this is neither",
-                ))
-            }
+            Some(_) => Err(self.refuse(
+                &located.path,
+                Reason::StorageRead,
+                "only regular files and directories are opened, and this is neither",
+            )),
             None if request.create && !request.directory && !located.directory_wanted => {
                 self.create_located_file(&located, request)
             }
-            None => {
-                let access = if request.create || request.write {
-                    StorageAccess::Write
-                } else {
-                    StorageAccess::Read
-                };
-                // Absent and denied answer alike; the record tells them apart.
-                if !self.visible(&located.path) {
-                    self.ask(&located.path, access)?;
-                }
-                Err(ErrorCode::NoEntry.into())
-            }
+            None => Err(ErrorCode::NoEntry.into()),
         }
     }
 
@@ -264,10 +257,16 @@ impl Storage {
             };
             Some((seconds, nanoseconds))
         };
+        let kind = FileType::from_raw_mode(stat.st_mode);
+        // The links and the size of a directory would tell of entries that are hidden.
+        let (links, size) = match kind {
+            FileType::Directory => (1, 0),
+            _ => (stat.st_nlink, u64::try_from(stat.st_size).unwrap_or(0)),
+        };
         Stat {
-            kind: FileType::from_raw_mode(stat.st_mode),
-            links: stat.st_nlink,
-            size: u64::try_from(stat.st_size).unwrap_or(0),
+            kind,
+            links,
+            size,
             accessed: time(stat.st_atime, stat.st_atime_nsec),
             modified: time(stat.st_mtime, stat.st_mtime_nsec),
             changed: time(stat.st_ctime, stat.st_ctime_nsec),
@@ -337,9 +336,14 @@ impl Storage {
         Ok(target.to_owned())
     }
 
-    fn for_change(&self, directory: &Directory, path: &str) -> StorageResult<(Located, String)> {
+    fn for_change(
+        &self,
+        directory: &Directory,
+        path: &str,
+        access: StorageAccess,
+    ) -> StorageResult<(Located, String)> {
         let located = self.walk(directory, path, Follow::No)?;
-        self.ask(&located.path, StorageAccess::Write)?;
+        self.ask(&located.path, access)?;
         match located.name.clone() {
             Some(name) => Ok((located, name)),
             None => Err(ErrorCode::Invalid.into()),
@@ -348,7 +352,7 @@ impl Storage {
 
     /// `create-directory-at`.
     pub(crate) fn create_directory(&self, directory: &Directory, path: &str) -> StorageResult<()> {
-        let (located, name) = self.for_change(directory, path)?;
+        let (located, name) = self.for_change(directory, path, StorageAccess::Write)?;
         rustix::fs::mkdirat(
             &located.parent,
             name.as_str(),
@@ -359,7 +363,7 @@ impl Storage {
 
     /// `unlink-file-at`.
     pub(crate) fn unlink(&self, directory: &Directory, path: &str) -> StorageResult<()> {
-        let (located, name) = self.for_change(directory, path)?;
+        let (located, name) = self.for_change(directory, path, StorageAccess::Write)?;
         if located.directory_wanted && located.kind.is_some() {
             return Err(ErrorCode::IsDirectory.into());
         }
@@ -369,7 +373,7 @@ impl Storage {
 
     /// `remove-directory-at`.
     pub(crate) fn remove_directory(&self, directory: &Directory, path: &str) -> StorageResult<()> {
-        let (located, name) = self.for_change(directory, path)?;
+        let (located, name) = self.for_change(directory, path, StorageAccess::Remove)?;
         rustix::fs::unlinkat(&located.parent, name.as_str(), AtFlags::REMOVEDIR)?;
         Ok(())
     }
@@ -402,7 +406,11 @@ impl Storage {
     ) -> StorageResult<()> {
         let source = self.walk(from, from_path, Follow::No)?;
         let target = self.walk(to, to_path, Follow::No)?;
-        self.ask_link(&source.path, &target.path, LinkKind::Rename)?;
+        let kind = match source.kind {
+            Some(FileType::Directory) => LinkKind::Rename,
+            Some(_) | None => LinkKind::RenameFile,
+        };
+        self.ask_link(&source.path, &target.path, kind)?;
         let (Some(source_name), Some(target_name)) = (&source.name, &target.name) else {
             return Err(ErrorCode::Busy.into());
         };

@@ -222,19 +222,15 @@ impl Storage {
         }
     }
 
-    /// Whether the guest may know that `path` exists, without a record.
+    /// Whether the guest may know that `path` exists, without a record: all that may be read or
+    /// written, and what leads there, may be looked at.
     pub(crate) fn visible(&self, path: &VirtualPath) -> bool {
-        [
-            StorageAccess::Read,
-            StorageAccess::Traverse,
-            StorageAccess::Write,
-        ]
-        .into_iter()
-        .any(|access| {
-            self.grant
-                .decide(&Operation::Storage { path, access })
-                .is_ok()
-        })
+        self.grant
+            .decide(&Operation::Storage {
+                path,
+                access: StorageAccess::Traverse,
+            })
+            .is_ok()
     }
 
     /// Records the refusal of something that no rule could permit.

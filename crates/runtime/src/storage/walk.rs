@@ -158,7 +158,12 @@ impl Storage {
             .iter()
             .all(|step| matches!(step.component.as_str(), "" | "."));
         let path = walk.path()?.join(name).map_err(|_| ErrorCode::Invalid)?;
-        let handle = match peek(walk.top(), name) {
+        // What the guest may not see is absent, whatever it is: all that follows is alike.
+        let seen = match peek(walk.top(), name) {
+            Ok(_) if !self.visible(&path) => Err(rustix::io::Errno::NOENT),
+            seen => seen,
+        };
+        let handle = match seen {
             Ok(handle) => handle,
             Err(rustix::io::Errno::NOENT) if last => {
                 return walk.arrived(name, path, None).map(Some);
@@ -203,24 +208,18 @@ impl Storage {
             }
             kind if last => {
                 if walk.directory_wanted && kind != FileType::Directory {
-                    // What is hidden must not be told from what is absent.
-                    self.ask_visible(&path)?;
                     return Err(ErrorCode::NotDirectory.into());
                 }
                 walk.arrived(name, path, Some(kind)).map(Some)
             }
             FileType::Directory => {
-                self.ask(&path, StorageAccess::Traverse)?;
                 if walk.below.len() >= MAX_DEPTH {
                     return Err(ErrorCode::NameTooLong.into());
                 }
                 walk.below.push((handle, name.to_owned()));
                 Ok(None)
             }
-            _ => {
-                self.ask_visible(&path)?;
-                Err(ErrorCode::NotDirectory.into())
-            }
+            _ => Err(ErrorCode::NotDirectory.into()),
         }
     }
 

@@ -1,7 +1,8 @@
 //! Files: what is granted works, nothing else is read, changed or told
-//! (cases S049–S053, S055–S060, S062, S065, S066, S069, S072).
+//! (cases S049–S063, S065, S066, S069, S072).
 
 mod changes;
+mod denied;
 mod escapes;
 mod grants;
 mod guest;
