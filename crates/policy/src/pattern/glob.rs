@@ -58,6 +58,16 @@ impl NamePattern {
         }
     }
 
+    /// Returns what a name that fits starts with.
+    pub(crate) fn first(&self) -> &str {
+        &self.first
+    }
+
+    /// Returns what a name that fits ends with.
+    pub(crate) fn last(&self) -> &str {
+        &self.last
+    }
+
     /// Tells whether a name fits, byte by byte.
     pub(crate) fn matches(&self, name: &str) -> bool {
         let Some(mut rest) = name

@@ -21,7 +21,7 @@ pub(super) struct Globs {
 #[derive(Debug, Clone, Default)]
 struct Node {
     literals: HashMap<String, usize>,
-    names: Vec<(NamePattern, usize)>,
+    names: Names,
     /// Where a `**` leads that stands here.
     deep: Option<usize>,
     /// It stands for a `**`: any further segment stays here.
@@ -30,6 +30,72 @@ struct Node {
     ends: Cover,
     /// Rules that go on from here.
     leads: Cover,
+}
+
+/// Patterns for one name and where each leads, found by what a name ends or starts with: of a thousand like `*.md` one is
+/// compared.
+#[derive(Debug, Clone, Default)]
+struct Names {
+    by_end: Pieces,
+    by_start: Pieces,
+    others: Vec<(NamePattern, usize)>,
+}
+
+/// Patterns by a fixed piece of text, and the lengths that such pieces have.
+#[derive(Debug, Clone, Default)]
+struct Pieces {
+    lengths: Vec<usize>,
+    patterns: HashMap<String, Vec<(NamePattern, usize)>>,
+}
+
+impl Pieces {
+    fn list(&mut self, piece: &str) -> &mut Vec<(NamePattern, usize)> {
+        if !self.lengths.contains(&piece.len()) {
+            self.lengths.push(piece.len());
+        }
+        self.patterns.entry(piece.to_owned()).or_default()
+    }
+
+    /// Returns the patterns of all pieces that `cut` makes of a name.
+    fn find<'p>(
+        &'p self,
+        cut: impl Fn(usize) -> Option<&'p str>,
+    ) -> impl Iterator<Item = &'p (NamePattern, usize)> {
+        let pieces = self.lengths.iter().filter_map(move |length| cut(*length));
+        pieces
+            .filter_map(|piece| self.patterns.get(piece))
+            .flatten()
+    }
+}
+
+impl Names {
+    /// Returns where a pattern leads: to `new` if it is not known yet.
+    fn add(&mut self, pattern: &NamePattern, new: usize) -> usize {
+        let list = if !pattern.last().is_empty() {
+            self.by_end.list(pattern.last())
+        } else if !pattern.first().is_empty() {
+            self.by_start.list(pattern.first())
+        } else {
+            &mut self.others
+        };
+        if let Some((_, next)) = list.iter().find(|(own, _)| own == pattern) {
+            return *next;
+        }
+        list.push((pattern.clone(), new));
+        new
+    }
+
+    fn find<'p>(&'p self, name: &'p str, mut enter: impl FnMut(usize)) {
+        let ends = self
+            .by_end
+            .find(|length| name.get(name.len().checked_sub(length)?..));
+        let starts = self.by_start.find(|length| name.get(..length));
+        for (pattern, index) in ends.chain(starts).chain(&self.others) {
+            if pattern.matches(name) {
+                enter(*index);
+            }
+        }
+    }
 }
 
 /// What is known about one path.
@@ -105,13 +171,7 @@ impl Globs {
         let next = match segment {
             Segment::Deep => *node.deep.get_or_insert(new),
             Segment::Literal(name) => *node.literals.entry(name.clone()).or_insert(new),
-            Segment::Name(pattern) => match node.names.iter().find(|(own, _)| own == pattern) {
-                Some((_, next)) => *next,
-                None => {
-                    node.names.push((pattern.clone(), new));
-                    new
-                }
-            },
+            Segment::Name(pattern) => node.names.add(pattern, new),
         };
         if next == new {
             self.nodes.push(Node {
@@ -137,11 +197,7 @@ impl Globs {
                 if let Some(index) = node.literals.get(name) {
                     self.enter(*index, &mut next);
                 }
-                for (pattern, index) in &node.names {
-                    if pattern.matches(name) {
-                        self.enter(*index, &mut next);
-                    }
-                }
+                node.names.find(name, |index| self.enter(index, &mut next));
             }
             for index in &here {
                 if self.nodes.get(*index).is_some_and(|node| node.stays) {

@@ -792,6 +792,6 @@ fn a_thousand_rules_are_judged_quickly() {
     }
     let each = started.elapsed() / (rounds * 12);
     // For a debug build on a busy machine; a release build takes microseconds.
-    assert!(each < std::time::Duration::from_millis(2), "{each:?}");
+    assert!(each < std::time::Duration::from_micros(200), "{each:?}");
     println!("{each:?} for each decision");
 }
