@@ -101,7 +101,7 @@ impl VirtualPath {
     }
 
     /// Returns the components from the root on; none for `/`.
-    pub fn components(&self) -> impl Iterator<Item = &str> {
+    pub fn components(&self) -> impl Iterator<Item = &str> + Clone {
         self.0.split('/').filter(|component| !component.is_empty())
     }
 

@@ -1,4 +1,4 @@
-//! Patterns over guest paths: `*` within a segment, `**` for any number of whole segments.
+//! Patterns over paths: `*` within a segment, `**` for any number of whole segments.
 
 use std::fmt;
 
@@ -37,8 +37,20 @@ pub(crate) struct PathGlob {
     segments: Vec<Segment>,
 }
 
+impl Segment {
+    /// Tells whether it stands for this one name.
+    fn is(&self, name: &str) -> bool {
+        match self {
+            Self::Deep => true,
+            Self::Literal(literal) => literal == name,
+            Self::Name(pattern) => pattern.matches(name),
+        }
+    }
+}
+
 impl NamePattern {
-    fn parse(segment: &str) -> Option<Self> {
+    /// Reads a name with at least one `*`; `None` for one without.
+    pub(crate) fn parse(segment: &str) -> Option<Self> {
         let (first, rest) = segment.split_once('*')?;
         let (inner, last) = rest.rsplit_once('*').unwrap_or(("", rest));
         let inner = inner.split('*').filter(|piece| !piece.is_empty());
@@ -169,15 +181,16 @@ impl PathGlob {
     pub(crate) fn matches(&self, path: &VirtualPath) -> bool {
         let (top, below) = self.split();
         if below {
-            return ancestors(path).any(|directory| fits(top, &directory));
+            return ancestors(path).any(|directory| fits(top, directory.components()));
         }
-        fits(top, path)
+        fits(top, path.components())
     }
 
     /// Tells whether it matches this path or a directory above, a final `/**` standing for the directory as well.
     pub(crate) fn holds_for(&self, path: &VirtualPath) -> bool {
         let (top, _) = self.split();
-        fits(top, path) || ancestors(path).any(|directory| fits(top, &directory))
+        fits(top, path.components())
+            || ancestors(path).any(|directory| fits(top, directory.components()))
     }
 }
 
@@ -191,32 +204,33 @@ fn ancestors(path: &VirtualPath) -> impl Iterator<Item = VirtualPath> {
     std::iter::successors(path.parent(), VirtualPath::parent)
 }
 
-/// Matches whole paths, in the number of segments times that of components: only the last `**` is ever tried again.
-fn fits(segments: &[Segment], path: &VirtualPath) -> bool {
-    let names: Vec<&str> = path.components().collect();
-    let (mut at, mut name) = (0, 0);
-    let mut again: Option<(usize, usize)> = None;
-    while let Some(text) = names.get(name) {
-        let fits = match segments.get(at) {
-            Some(Segment::Deep) => {
-                again = Some((at, name));
-                at += 1;
+/// Matches all of `names`, in the number of segments times that of names: only the last `**` is ever tried again.
+pub(crate) fn fits<'n>(segments: &[Segment], names: impl Iterator<Item = &'n str> + Clone) -> bool {
+    let (mut left, mut names) = (segments, names);
+    // What follows the last `**`, and the names behind those that it stands for so far.
+    let mut again = None;
+    loop {
+        let mut after = names.clone();
+        let Some(name) = after.next() else {
+            return left.iter().all(|segment| *segment == Segment::Deep);
+        };
+        match left.split_first() {
+            Some((Segment::Deep, rest)) => {
+                again = Some((rest, names.clone()));
+                left = rest;
                 continue;
             }
-            Some(Segment::Literal(literal)) => literal == text,
-            Some(Segment::Name(pattern)) => pattern.matches(text),
-            None => false,
-        };
-        if fits {
-            (at, name) = (at + 1, name + 1);
-        } else if let Some((deep, from)) = again {
-            again = Some((deep, from + 1));
-            (at, name) = (deep + 1, from + 1);
-        } else {
-            return false;
+            Some((segment, rest)) if segment.is(name) => {
+                (left, names) = (rest, after);
+                continue;
+            }
+            Some(_) | None => {}
         }
+        let Some((rest, mut from)) = again else {
+            return false;
+        };
+        from.next();
+        (left, names) = (rest, from.clone());
+        again = Some((rest, from));
     }
-    segments
-        .get(at..)
-        .is_some_and(|rest| rest.iter().all(|segment| *segment == Segment::Deep))
 }

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use super::glob::{NamePattern, Segment, fits};
 use crate::error::Refusal;
 use crate::http::MAX_PATH;
 
@@ -103,37 +104,6 @@ pub(crate) struct RoutePattern {
     segments: Vec<Segment>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Segment {
-    /// This one.
-    Fixed(String),
-    /// One in which each `*` stands for any characters, also for none.
-    Glob(String),
-    /// `**`: any number of segments, also none; where it ends a pattern, one follows that it does not stand for.
-    Any,
-}
-
-impl Segment {
-    fn matches(&self, segment: &str) -> bool {
-        match self {
-            Self::Fixed(own) => own == segment,
-            Self::Glob(glob) => glob_matches(glob, segment).is_some(),
-            Self::Any => true,
-        }
-    }
-}
-
-/// Compares a text with a pattern that has at least one `*`: what stands between two of them comes as early as it can.
-fn glob_matches(glob: &str, text: &str) -> Option<()> {
-    let (first, rest) = glob.split_once('*')?;
-    let (middle, last) = rest.rsplit_once('*').unwrap_or(("", rest));
-    let text = text.strip_prefix(first)?.strip_suffix(last)?;
-    middle
-        .split('*')
-        .try_fold(text, |text, part| Some(text.split_once(part)?.1))
-        .map(|_| ())
-}
-
 impl RoutePattern {
     /// Reads `/v1/**`: `*` stands for any part of a segment, `**` for any number of whole ones, at the end for one or more.
     pub(crate) fn parse(text: &str) -> Result<Self, Refusal> {
@@ -164,17 +134,20 @@ impl RoutePattern {
                 "." | ".." => {
                     return refuse("holds a segment '.' or '..', and such paths are never allowed");
                 }
-                "**" if segments.last() == Some(&Segment::Any) => {}
-                "**" => segments.push(Segment::Any),
+                "**" if segments.last() == Some(&Segment::Deep) => {}
+                "**" => segments.push(Segment::Deep),
                 _ if segment.contains("**") => {
                     return refuse("holds '**' beside other characters in one segment");
                 }
-                _ if segment.contains('*') => segments.push(Segment::Glob(segment.to_owned())),
-                _ => segments.push(Segment::Fixed(segment.to_owned())),
+                _ => segments.push(match NamePattern::parse(segment) {
+                    Some(pattern) => Segment::Name(pattern),
+                    None => Segment::Literal(segment.to_owned()),
+                }),
             }
         }
-        if segments.last() == Some(&Segment::Any) {
-            segments.insert(segments.len() - 1, Segment::Glob("*".to_owned()));
+        // At the end it stands for at least one, which may be the empty one behind a final slash.
+        if segments.last() == Some(&Segment::Deep) {
+            segments.insert(segments.len() - 1, Segment::Name(NamePattern::any()));
         }
         Ok(Self {
             text: text.to_owned(),
@@ -193,34 +166,8 @@ impl RoutePattern {
     }
 
     fn matches(&self, path: &str) -> bool {
-        let mut left = self.segments.as_slice();
-        let mut path = path.strip_prefix('/');
-        // What follows the last `**`, and where the path goes on behind the segments that it stands for so far.
-        let mut retry: Option<(&[Segment], &str)> = None;
-        loop {
-            match (left.split_first(), path) {
-                (None, None) => return true,
-                (Some((Segment::Any, after)), _) => {
-                    left = after;
-                    retry = path.map(|path| (after, path));
-                    continue;
-                }
-                (Some((segment, after)), Some(text)) => {
-                    let (first, rest) = split_first(text);
-                    if segment.matches(first) {
-                        (left, path) = (after, rest);
-                        continue;
-                    }
-                }
-                (None, Some(_)) | (Some(_), None) => {}
-            }
-            let Some((after, text)) = retry else {
-                return false;
-            };
-            let (_, rest) = split_first(text);
-            (left, path) = (after, rest);
-            retry = rest.map(|rest| (after, rest));
-        }
+        path.strip_prefix('/')
+            .is_some_and(|names| fits(&self.segments, names.split('/')))
     }
 
     /// Tells whether all that `other` is about is covered by this as well; false where that is not plain.
@@ -228,26 +175,18 @@ impl RoutePattern {
         if self.text == other.text {
             return true;
         }
-        let fixed = |segment: &Segment| matches!(segment, Segment::Fixed(_));
+        let fixed = |segment: &Segment| matches!(segment, Segment::Literal(_));
         if other.segments.iter().all(fixed) {
             return self.matches(&other.text);
         }
         // `/a/**` covers what has one segment more at least, and `**` at an end never stands alone.
-        let Some((Segment::Any, rest)) = self.segments.split_last() else {
+        let Some((Segment::Deep, rest)) = self.segments.split_last() else {
             return false;
         };
         let base = rest.split_last().map_or(rest, |(_, base)| base);
-        !base.contains(&Segment::Any)
+        !base.contains(&Segment::Deep)
             && other.segments.len() > base.len()
             && other.segments.starts_with(base)
-    }
-}
-
-/// Takes the first segment off a path that has lost its leading slash.
-fn split_first(path: &str) -> (&str, Option<&str>) {
-    match path.split_once('/') {
-        Some((first, rest)) => (first, Some(rest)),
-        None => (path, None),
     }
 }
 
