@@ -2,7 +2,7 @@
 
 use crate::Options;
 use crate::client::cpu_micros;
-use crate::report::{Round, print_compared};
+use crate::report::{Round, compare};
 use crate::stdio::install;
 use anyhow::{Context as _, bail, ensure};
 use serde_json::json;
@@ -160,17 +160,14 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
             .args(["--home".as_ref(), home.path().as_os_str()])
             .args(["serve", "--http", "127.0.0.1:0"]),
     )?;
-    let mut rounds: [Vec<Round>; 2] = [Vec::new(), Vec::new()];
-    for _ in 0..options.rounds {
-        let [first, second] = &mut rounds;
-        first.push(round(&mut bare, "echo", options.calls)?);
-        second.push(round(&mut casemate, "echo_echo", options.calls)?);
-    }
-    println!(
-        "{} rounds of {} calls over HTTP, {VERSION}, JSON answers, one connection, 16 bytes, medians of the rounds",
+    let title = format!(
+        "{} rounds of {} calls over HTTP, {VERSION}, JSON answers, one connection, 16 bytes",
         options.rounds, options.calls
     );
-    let [bare, casemate] = &rounds;
-    print_compared(bare, casemate);
-    Ok(())
+    compare(
+        &title,
+        options.rounds,
+        || round(&mut bare, "echo", options.calls),
+        || round(&mut casemate, "echo_echo", options.calls),
+    )
 }

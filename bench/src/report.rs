@@ -53,14 +53,26 @@ impl Round {
 
 const DELAYED: Duration = Duration::from_millis(40);
 
-/// Prints the medians of the rounds of a bare server and of Casemate, and the ratio of their p50.
-pub(crate) fn print_compared(bare: &[Round], casemate: &[Round]) {
+/// Measures a bare server and Casemate by turns, and prints the medians of their rounds and the ratio of their p50.
+pub(crate) fn compare(
+    title: &str,
+    rounds: usize,
+    mut bare: impl FnMut() -> anyhow::Result<Round>,
+    mut casemate: impl FnMut() -> anyhow::Result<Round>,
+) -> anyhow::Result<()> {
+    let mut measured = [Vec::new(), Vec::new()];
+    for _ in 0..rounds {
+        let [first, second] = &mut measured;
+        first.push(bare()?);
+        second.push(casemate()?);
+    }
+    println!("{title}, medians of the rounds");
     println!(
         "{:<24}{:>10}{:>10}{:>14}{:>16}",
         "", "p50 µs", "p99 µs", "CPU µs/call", "40 ms or more"
     );
     let mut figures = Vec::new();
-    for (name, rounds) in [("bare rmcp server", bare), ("casemate", casemate)] {
+    for (name, rounds) in ["bare rmcp server", "casemate"].into_iter().zip(&measured) {
         let p50 = median(rounds.iter().map(|round| round.p50).collect());
         let p99 = median(rounds.iter().map(|round| round.p99).collect());
         let cpu = median(rounds.iter().map(|round| round.cpu).collect());
@@ -71,4 +83,5 @@ pub(crate) fn print_compared(bare: &[Round], casemate: &[Round]) {
     if let [bare, casemate] = figures.as_slice() {
         println!("p50 ratio: {:.2}", casemate / bare);
     }
+    Ok(())
 }

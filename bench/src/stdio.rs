@@ -3,7 +3,7 @@
 use crate::Options;
 use crate::client::Client;
 use crate::guests;
-use crate::report::{Round, print_compared};
+use crate::report::{Round, compare};
 use anyhow::{Context as _, ensure};
 use serde_json::json;
 use std::path::Path;
@@ -69,17 +69,14 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
             .arg("serve"),
     )?;
     casemate.initialize()?;
-    let mut rounds: [Vec<Round>; 2] = [Vec::new(), Vec::new()];
-    for _ in 0..options.rounds {
-        let [first, second] = &mut rounds;
-        first.push(round(&mut bare, "echo", options.calls)?);
-        second.push(round(&mut casemate, "echo_echo", options.calls)?);
-    }
-    println!(
-        "{} rounds of {} calls, one after another, 16 bytes, medians of the rounds",
+    let title = format!(
+        "{} rounds of {} calls over stdio, one after another, 16 bytes",
         options.rounds, options.calls
     );
-    let [bare, casemate] = &rounds;
-    print_compared(bare, casemate);
-    Ok(())
+    compare(
+        &title,
+        options.rounds,
+        || round(&mut bare, "echo", options.calls),
+        || round(&mut casemate, "echo_echo", options.calls),
+    )
 }
