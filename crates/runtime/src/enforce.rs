@@ -4,7 +4,7 @@
 //! implemented on it in [`crate::wasi`], and each of those that could reach outside the
 //! sandbox asks [`Grant::decide`] through this module, which also keeps the record.
 
-use crate::egress::{Gate, Listeners, Network, Traffic};
+use crate::egress::{Budget, Gate, Listeners, Network, Traffic};
 use crate::limits::{MemoryLimiter, Meter};
 use crate::output::Capture;
 use crate::storage::{Roots, Storage};
@@ -326,6 +326,7 @@ pub(crate) fn store(
             surroundings.network.clone(),
             Arc::clone(&surroundings.listeners),
             surroundings.pool.clone(),
+            Arc::new(Budget::default()),
             Arc::clone(&observed.traffic),
         ),
         memory: MemoryLimiter::new(limits.memory, Arc::clone(&observed.meter)),

@@ -55,9 +55,9 @@ pub use call::{CallReport, Outcome};
 pub use catalog::{Annotations, Args, Catalog, Problem, StartError, Tool, ToolSpec};
 pub use component::{PrepareError, chain};
 pub use egress::{
-    Deadlines, Dialer, Dns, MAX_ADDRESSES, MAX_CONNECTIONS, MAX_LOOKUP_TIME, MAX_REQUEST_BODIES,
-    MAX_REQUESTS, MAX_RESPONSE_BODIES, MAX_RESPONSE_HEAD, MAX_RESPONSE_HEADERS, Network, Pending,
-    ResolveError, Resolver, TrustRoots,
+    Deadlines, Dialer, Dns, MAX_ADDRESSES, MAX_CONNECTIONS, MAX_LOOKUP_TIME, MAX_LOOKUPS,
+    MAX_REQUEST_BODIES, MAX_REQUESTS, MAX_RESPONSE_BODIES, MAX_RESPONSE_HEAD, MAX_RESPONSE_HEADERS,
+    Network, Pending, ResolveError, Resolver, TrustRoots,
 };
 pub use enforce::DenialRecord;
 pub use engine::EngineError;

@@ -1,11 +1,11 @@
-//! What the requests of one call may use together, and what they have used.
+//! What the requests and sockets of one call may use together, and what they have used.
 
 use super::network::{MAX_REQUEST_BODIES, MAX_REQUESTS, MAX_RESPONSE_BODIES};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Bytes of HTTP on the wire, heads and bodies, before encryption.
+/// Bytes on the wire: HTTP with its heads and bodies, before encryption, and raw sockets.
 #[derive(Debug, Default)]
 pub(crate) struct Traffic {
     sent: AtomicU64,
@@ -21,22 +21,22 @@ impl Traffic {
         self.received.load(Ordering::Relaxed)
     }
 
-    pub(super) fn add_sent(&self, bytes: usize) {
+    pub(crate) fn add_sent(&self, bytes: usize) {
         self.sent.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
-    pub(super) fn add_received(&self, bytes: usize) {
+    pub(crate) fn add_received(&self, bytes: usize) {
         self.received.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 }
 
-/// The bodies of one call together ran over their limit, which is this many bytes.
+/// What one call sent or received ran over its limit, which is this many bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct OverBudget(pub(super) u64);
+pub(crate) struct OverBudget(pub(crate) u64);
 
-/// The bounds of one call, shared by its requests.
+/// The bounds of one call, shared by its requests and sockets.
 #[derive(Debug)]
-pub(super) struct Budget {
+pub(crate) struct Budget {
     places: Arc<Semaphore>,
     request_bodies: AtomicU64,
     response_bodies: AtomicU64,
@@ -64,11 +64,11 @@ impl Budget {
         within(sent.saturating_add(bytes), MAX_REQUEST_BODIES)
     }
 
-    pub(super) fn send(&self, bytes: usize) -> Result<(), OverBudget> {
+    pub(crate) fn send(&self, bytes: usize) -> Result<(), OverBudget> {
         spend(&self.request_bodies, bytes, MAX_REQUEST_BODIES)
     }
 
-    pub(super) fn receive(&self, bytes: usize) -> Result<(), OverBudget> {
+    pub(crate) fn receive(&self, bytes: usize) -> Result<(), OverBudget> {
         spend(&self.response_bodies, bytes, MAX_RESPONSE_BODIES)
     }
 }

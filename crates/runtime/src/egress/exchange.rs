@@ -5,8 +5,8 @@ use super::budget::{Budget, Traffic};
 use super::failure::{Faults, of_connect, of_lookup};
 use super::listeners::Listeners;
 use super::network::{
-    Deadlines, MAX_ADDRESSES, MAX_CONNECTIONS, MAX_LOOKUP_TIME, MAX_RESPONSE_HEAD,
-    MAX_RESPONSE_HEADERS, Network, ResolveError,
+    Deadlines, MAX_ADDRESSES, MAX_CONNECTIONS, MAX_RESPONSE_HEAD, MAX_RESPONSE_HEADERS, Network,
+    ResolveError,
 };
 use super::stream::{Connection, Counted, Waiting};
 use crate::enforce::Trail;
@@ -109,11 +109,7 @@ impl Exchange {
             HttpHost::Address(address) => return Ok(vec![*address]),
             HttpHost::Name(name) => name,
         };
-        let limit = self.deadlines.connect.min(MAX_LOOKUP_TIME);
-        let found = match timeout(limit, self.network.resolver.resolve(name)).await {
-            Ok(found) => found,
-            Err(_elapsed) => Err(ResolveError::Timeout),
-        };
+        let found = self.network.resolve(name, self.deadlines.connect).await;
         found.map_err(|error| {
             tracing::debug!(host = %name, %error, "lookup failed");
             of_lookup(error)
@@ -122,8 +118,7 @@ impl Exchange {
 
     /// Waits for one of the connections that all calls share.
     async fn turn(&self) -> Result<OwnedSemaphorePermit, Error> {
-        let turn = Arc::clone(&self.network.connections).acquire_owned();
-        if let Ok(Ok(turn)) = timeout(self.deadlines.connect, turn).await {
+        if let Some(turn) = self.network.turn(self.deadlines.connect).await {
             return Ok(turn);
         }
         let why = format!("all {MAX_CONNECTIONS} connections are in use");

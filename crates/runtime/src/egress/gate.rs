@@ -31,6 +31,7 @@ impl Gate {
         network: Option<Arc<Network>>,
         listeners: Arc<Listeners>,
         guests: tokio::runtime::Handle,
+        budget: Arc<Budget>,
         traffic: Arc<Traffic>,
     ) -> Self {
         Self {
@@ -39,7 +40,7 @@ impl Gate {
             network,
             listeners,
             guests,
-            budget: Arc::new(Budget::default()),
+            budget,
             traffic,
         }
     }

@@ -9,15 +9,18 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 use wasmtime_wasi_http::RequestOptions;
 
 /// Requests that one call may have under way at once. One is under way until its bodies, in both
 /// directions, have come to their end or were dropped.
 pub const MAX_REQUESTS: usize = 8;
-/// Connections that the requests of all calls may have at once; one more waits for its turn, no
-/// longer than it may take to connect.
+/// Connections that the requests and sockets of all calls may have at once; one more waits for its
+/// turn, no longer than it may take to connect.
 pub const MAX_CONNECTIONS: usize = 256;
+/// Lookups that all calls may have at once; one more waits for its turn, and its time runs.
+pub const MAX_LOOKUPS: usize = 128;
 /// Bytes that the response bodies of one call may have together.
 pub const MAX_RESPONSE_BODIES: u64 = 16 << 20;
 /// Bytes that the request bodies of one call may have together.
@@ -120,7 +123,8 @@ pub struct Network {
     pub(super) dialer: Arc<dyn Dialer>,
     pub(super) roots: TrustRoots,
     pub(super) deadlines: Deadlines,
-    pub(super) connections: Arc<Semaphore>,
+    connections: Arc<Semaphore>,
+    lookups: Semaphore,
 }
 
 impl Network {
@@ -138,6 +142,7 @@ impl Network {
             roots,
             deadlines,
             connections: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
+            lookups: Semaphore::new(MAX_LOOKUPS),
         }
     }
 
@@ -153,6 +158,29 @@ impl Network {
             roots,
             Deadlines::default(),
         )
+    }
+
+    /// The addresses of a name, which has `limit` for it and no more than [`MAX_LOOKUP_TIME`].
+    pub(crate) async fn resolve(
+        &self,
+        name: &str,
+        limit: Duration,
+    ) -> Result<Vec<IpAddr>, ResolveError> {
+        let lookup = async {
+            // Never closed.
+            let _turn = self.lookups.acquire().await.ok();
+            self.resolver.resolve(name).await
+        };
+        match timeout(limit.min(MAX_LOOKUP_TIME), lookup).await {
+            Ok(found) => found,
+            Err(_elapsed) => Err(ResolveError::Timeout),
+        }
+    }
+
+    /// One of the connections that all calls share, if there is one within `limit`.
+    pub(crate) async fn turn(&self, limit: Duration) -> Option<OwnedSemaphorePermit> {
+        let turn = Arc::clone(&self.connections).acquire_owned();
+        timeout(limit, turn).await.ok()?.ok()
     }
 }
 

@@ -17,6 +17,7 @@ mod compiling;
 mod egress;
 mod files;
 mod intake;
+mod name_server;
 mod neighbours;
 mod network;
 mod resources;

@@ -4,119 +4,10 @@ use super::guest::Ask;
 use super::server::{Server, response};
 use super::world::{GENEROUS, World, installed, plain};
 use crate::fixture::Fixture;
+use crate::name_server::{A, AAAA, CNAME, NameServer, a, wire_name};
 use casemate_runtime::{Dns, Network, ResolveError, Resolver, TrustRoots};
-use std::net::{SocketAddr, UdpSocket};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
-
-const A: u16 = 1;
-const CNAME: u16 = 5;
-const AAAA: u16 = 28;
-
-/// One record of an answer: its name, its type and its data on the wire.
-type Record = (&'static str, u16, Vec<u8>);
-
-/// What a name server says to one question: a response code and records. `None` says nothing.
-type Answer = Option<(u8, Vec<Record>)>;
-
-/// A name server on the loopback that notes what it is asked.
-struct NameServer {
-    address: SocketAddr,
-    questions: Arc<Mutex<Vec<(String, u16)>>>,
-    stop: Arc<AtomicBool>,
-}
-
-fn a(name: &'static str, address: [u8; 4]) -> Record {
-    (name, A, address.to_vec())
-}
-
-fn wire_name(name: &str) -> Vec<u8> {
-    let labels = name.split('.').filter(|label| !label.is_empty());
-    let mut wire: Vec<u8> = labels
-        .flat_map(|label| [&[u8::try_from(label.len()).unwrap()], label.as_bytes()].concat())
-        .collect();
-    wire.push(0);
-    wire
-}
-
-/// The name and type of the one question of a message, and where it ends.
-fn question(message: &[u8]) -> (String, u16, usize) {
-    let mut name = String::new();
-    let mut at = 12;
-    while message[at] != 0 {
-        let length = usize::from(message[at]);
-        name.push_str(std::str::from_utf8(&message[at + 1..=at + length]).unwrap());
-        name.push('.');
-        at += length + 1;
-    }
-    let kind = u16::from_be_bytes([message[at + 1], message[at + 2]]);
-    (name, kind, at + 5)
-}
-
-impl NameServer {
-    /// Answers by `answer`, which is given the name with its final dot, the type, and how many
-    /// questions there were before.
-    fn start(answer: impl Fn(&str, u16, usize) -> Answer + Send + 'static) -> Self {
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let server = Self {
-            address: socket.local_addr().unwrap(),
-            questions: Arc::default(),
-            stop: Arc::default(),
-        };
-        let (questions, stop) = (Arc::clone(&server.questions), Arc::clone(&server.stop));
-        std::thread::spawn(move || {
-            let mut message = [0; 1_500];
-            while let Ok((length, client)) = socket.recv_from(&mut message) {
-                if stop.load(Ordering::SeqCst) {
-                    return;
-                }
-                let (name, kind, end) = question(&message[..length]);
-                let before = {
-                    let mut questions = questions.lock().unwrap();
-                    questions.push((name.clone(), kind));
-                    questions.len() - 1
-                };
-                let Some((code, records)) = answer(&name, kind, before) else {
-                    continue;
-                };
-                let count = u8::try_from(records.len()).unwrap();
-                // Same id; a response with recursion; one question, so many answers.
-                let mut reply = message[..2].to_vec();
-                reply.extend([0x81, 0x80 | code, 0, 1, 0, count, 0, 0, 0, 0]);
-                reply.extend(&message[12..end]);
-                for (owner, kind, data) in records {
-                    reply.extend(wire_name(owner));
-                    reply.extend(kind.to_be_bytes());
-                    // Class IN, for a minute: whoever keeps it would be seen.
-                    reply.extend([0, 1, 0, 0, 0, 60]);
-                    reply.extend(u16::try_from(data.len()).unwrap().to_be_bytes());
-                    reply.extend(data);
-                }
-                let _ = socket.send_to(&reply, client);
-            }
-        });
-        server
-    }
-
-    /// Names and types in the order of their names, with types of one lookup in one order.
-    fn questions(&self) -> Vec<(String, u16)> {
-        let mut questions = self.questions.lock().unwrap().clone();
-        for both in questions.chunks_mut(2) {
-            both.sort_unstable();
-        }
-        questions
-    }
-}
-
-impl Drop for NameServer {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::SeqCst);
-        if let Ok(socket) = UdpSocket::bind("127.0.0.1:0") {
-            let _ = socket.send_to(&[0; 32], self.address);
-        }
-    }
-}
 
 /// A home that resolves with the product's resolver and connects in the table of `world`.
 fn resolving(server: &NameServer, world: &Arc<World>, rules: &str) -> Fixture {
@@ -272,4 +163,25 @@ fn an_address_or_a_hosts_file_is_no_answer() {
         );
         assert!(addresses.iter().all(|address| address.is_loopback()));
     }
+}
+
+#[test]
+fn an_answer_that_is_too_long_for_a_datagram_comes_by_tcp() {
+    let names = NameServer::start(|name, kind, _| {
+        let records = match (name, kind) {
+            ("many.example.com.", A) => (0..=255)
+                .map(|last| a("many.example.com", [9, 9, 9, last]))
+                .collect(),
+            _ => Vec::new(),
+        };
+        Some((0, records))
+    });
+    let dns = Dns::servers(&[names.address]);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let found = runtime.block_on(dns.resolve("many.example.com")).unwrap();
+    assert_eq!(found.len(), 256);
+    assert_eq!(names.by_tcp(), 1);
 }

@@ -9,12 +9,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// One side of a connection, plain or encrypted.
-pub(super) trait Wire: Read + Write {}
+pub(crate) trait Wire: Read + Write {}
 impl<W: Read + Write> Wire for W {}
 
 /// A server that runs `serve` for each connection, and ends with the test.
-pub(super) struct Server {
-    pub(super) address: SocketAddr,
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
     connections: Arc<AtomicUsize>,
     closed: Arc<AtomicUsize>,
     heads: Arc<Mutex<Vec<String>>>,
@@ -22,14 +22,14 @@ pub(super) struct Server {
 }
 
 /// What a server sees of one connection.
-pub(super) struct Visit<'a> {
-    pub(super) wire: &'a mut dyn Wire,
+pub(crate) struct Visit<'a> {
+    pub(crate) wire: &'a mut dyn Wire,
     heads: &'a Mutex<Vec<String>>,
 }
 
 impl Visit<'_> {
     /// Reads the head of the request and keeps it.
-    pub(super) fn head(&mut self) -> String {
+    pub(crate) fn head(&mut self) -> String {
         let mut head = Vec::new();
         let mut byte = [0];
         while !head.ends_with(b"\r\n\r\n") {
@@ -44,12 +44,12 @@ impl Visit<'_> {
     }
 
     /// Sends text; whether the other side still took it.
-    pub(super) fn say(&mut self, text: impl AsRef<[u8]>) -> bool {
+    pub(crate) fn say(&mut self, text: impl AsRef<[u8]>) -> bool {
         self.wire.write_all(text.as_ref()).is_ok() && self.wire.flush().is_ok()
     }
 
     /// Reads until the other side closes; how much there was.
-    pub(super) fn drain(&mut self) -> usize {
+    pub(crate) fn drain(&mut self) -> usize {
         let mut buffer = vec![0; 64 << 10];
         let mut total = 0;
         loop {
@@ -62,7 +62,7 @@ impl Visit<'_> {
 }
 
 /// A whole response.
-pub(super) fn response(status: &str, headers: &str, body: &str) -> String {
+pub(crate) fn response(status: &str, headers: &str, body: &str) -> String {
     format!(
         "HTTP/1.1 {status}\r\n{headers}content-length: {}\r\n\r\n{body}",
         body.len()
@@ -70,7 +70,7 @@ pub(super) fn response(status: &str, headers: &str, body: &str) -> String {
 }
 
 impl Server {
-    pub(super) fn plain(serve: impl Fn(&mut Visit<'_>) + Send + Sync + 'static) -> Self {
+    pub(crate) fn plain(serve: impl Fn(&mut Visit<'_>) + Send + Sync + 'static) -> Self {
         Self::start(move |stream, heads| {
             let mut stream = stream;
             serve(&mut Visit {
@@ -81,7 +81,7 @@ impl Server {
     }
 
     /// A server that answers every request with this response.
-    pub(super) fn answering(response: impl Into<String>) -> Self {
+    pub(crate) fn answering(response: impl Into<String>) -> Self {
         let response = response.into();
         Self::plain(move |visit| {
             visit.head();
@@ -90,13 +90,13 @@ impl Server {
     }
 
     /// A server that takes connections and says nothing, until the other side closes.
-    pub(super) fn silent() -> Self {
+    pub(crate) fn silent() -> Self {
         Self::plain(|visit| {
             visit.drain();
         })
     }
 
-    pub(super) fn start(
+    pub(crate) fn start(
         serve: impl Fn(TcpStream, &Mutex<Vec<String>>) + Send + Sync + 'static,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -132,17 +132,17 @@ impl Server {
         server
     }
 
-    pub(super) fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
     }
 
     /// Heads of the requests that came.
-    pub(super) fn heads(&self) -> Vec<String> {
+    pub(crate) fn heads(&self) -> Vec<String> {
         self.heads.lock().unwrap().clone()
     }
 
     /// Waits until `count` connections have ended.
-    pub(super) fn wait_closed(&self, count: usize) {
+    pub(crate) fn wait_closed(&self, count: usize) {
         let begun = std::time::Instant::now();
         while self.closed.load(Ordering::SeqCst) < count {
             assert!(
@@ -167,22 +167,22 @@ impl Drop for Server {
 }
 
 /// A certification authority of a test.
-pub(super) struct Authority(CertifiedIssuer<'static, KeyPair>);
+pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
         Self(CertifiedIssuer::self_signed(params, key).unwrap())
     }
 
-    pub(super) fn root(&self) -> CertificateDer<'static> {
+    pub(crate) fn root(&self) -> CertificateDer<'static> {
         CertificateDer::from(self.0.as_ref().der().to_vec())
     }
 
     /// A server's certificate for these names and addresses, changed by `change`.
-    pub(super) fn certify(
+    pub(crate) fn certify(
         &self,
         names: &[&str],
         change: impl FnOnce(&mut CertificateParams),
@@ -197,7 +197,7 @@ impl Authority {
 }
 
 /// A server's certificate that nobody else has signed.
-pub(super) fn self_signed(name: &str) -> rustls::ServerConfig {
+pub(crate) fn self_signed(name: &str) -> rustls::ServerConfig {
     let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
     let key = KeyPair::generate().unwrap();
     let certificate = params.self_signed(&key).unwrap();
@@ -220,20 +220,20 @@ fn configured(certificate: Vec<u8>, key: &KeyPair) -> rustls::ServerConfig {
 }
 
 /// The name that a client asked for, and the protocol that was agreed on.
-pub(super) type Hello = (Option<String>, Option<Vec<u8>>);
+pub(crate) type Hello = (Option<String>, Option<Vec<u8>>);
 
 /// What clients said in their first message of TLS.
 #[derive(Clone, Default)]
-pub(super) struct Hellos(Arc<Mutex<Vec<Hello>>>);
+pub(crate) struct Hellos(Arc<Mutex<Vec<Hello>>>);
 
 impl Hellos {
-    pub(super) fn all(&self) -> Vec<Hello> {
+    pub(crate) fn all(&self) -> Vec<Hello> {
         self.0.lock().unwrap().clone()
     }
 }
 
 /// A TLS server that answers every request with this response, and those who shook hands.
-pub(super) fn tls(config: rustls::ServerConfig, response: String) -> (Server, Hellos) {
+pub(crate) fn tls(config: rustls::ServerConfig, response: String) -> (Server, Hellos) {
     let config = Arc::new(config);
     let hellos = Hellos::default();
     let said = hellos.clone();

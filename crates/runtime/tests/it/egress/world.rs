@@ -12,12 +12,12 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 
 /// Longer than any test waits.
-pub(super) const LONG: Duration = Duration::from_secs(60);
+pub(crate) const LONG: Duration = Duration::from_secs(60);
 /// How soon a phase that stalls is given up.
-pub(super) const SOON: Duration = Duration::from_millis(300);
+pub(crate) const SOON: Duration = Duration::from_millis(300);
 
 /// Deadlines that no busy machine reaches.
-pub(super) const GENEROUS: Deadlines = Deadlines {
+pub(crate) const GENEROUS: Deadlines = Deadlines {
     connect: LONG,
     tls: LONG,
     first_byte: LONG,
@@ -26,7 +26,7 @@ pub(super) const GENEROUS: Deadlines = Deadlines {
 
 /// The names and places that there are, and what was asked of them.
 #[derive(Default)]
-pub(super) struct World {
+pub(crate) struct World {
     /// For each lookup of a name the next answer; the last one stays.
     names: Mutex<BTreeMap<String, Vec<Answer>>>,
     places: Mutex<BTreeMap<SocketAddr, SocketAddr>>,
@@ -42,11 +42,11 @@ enum Answer {
 }
 
 impl World {
-    pub(super) fn name(self, name: &str, addresses: &[&str]) -> Self {
+    pub(crate) fn name(self, name: &str, addresses: &[&str]) -> Self {
         self.answers(name, &[addresses])
     }
 
-    pub(super) fn answers(self, name: &str, answers: &[&[&str]]) -> Self {
+    pub(crate) fn answers(self, name: &str, answers: &[&[&str]]) -> Self {
         let parse = |text: &&str| text.parse().unwrap();
         let answers = answers
             .iter()
@@ -56,36 +56,36 @@ impl World {
         self
     }
 
-    pub(super) fn failing(self, name: &str, failure: ResolveError) -> Self {
+    pub(crate) fn failing(self, name: &str, failure: ResolveError) -> Self {
         let answers = vec![Answer::Failure(failure)];
         self.names.lock().unwrap().insert(name.to_owned(), answers);
         self
     }
 
-    pub(super) fn silent(self, name: &str) -> Self {
+    pub(crate) fn silent(self, name: &str) -> Self {
         let answers = vec![Answer::Never];
         self.names.lock().unwrap().insert(name.to_owned(), answers);
         self
     }
 
     /// What listens at `address` is really at `place`.
-    pub(super) fn place(self, address: &str, place: SocketAddr) -> Self {
+    pub(crate) fn place(self, address: &str, place: SocketAddr) -> Self {
         let address = address.parse().unwrap();
         self.places.lock().unwrap().insert(address, place);
         self
     }
 
-    pub(super) fn lookups(&self) -> Vec<String> {
+    pub(crate) fn lookups(&self) -> Vec<String> {
         self.lookups.lock().unwrap().clone()
     }
 
-    pub(super) fn dials(&self) -> Vec<String> {
+    pub(crate) fn dials(&self) -> Vec<String> {
         let dials = self.dials.lock().unwrap();
         dials.iter().map(ToString::to_string).collect()
     }
 
     /// Nothing was looked up, nothing was connected to.
-    pub(super) fn is_untouched(&self) {
+    pub(crate) fn is_untouched(&self) {
         assert_eq!(self.lookups(), [] as [&str; 0]);
         assert_eq!(self.dials(), [] as [&str; 0]);
     }
@@ -127,15 +127,15 @@ impl Dialer for World {
 }
 
 /// A home whose guest may do what the network rules say, in this world.
-pub(super) fn home(world: &Arc<World>, rules: &str) -> Fixture {
+pub(crate) fn home(world: &Arc<World>, rules: &str) -> Fixture {
     with_deadlines(world, rules, GENEROUS)
 }
 
-pub(super) fn with_deadlines(world: &Arc<World>, rules: &str, deadlines: Deadlines) -> Fixture {
+pub(crate) fn with_deadlines(world: &Arc<World>, rules: &str, deadlines: Deadlines) -> Fixture {
     with_roots(world, rules, deadlines, Vec::new())
 }
 
-pub(super) fn with_roots(
+pub(crate) fn with_roots(
     world: &Arc<World>,
     rules: &str,
     deadlines: Deadlines,
@@ -152,7 +152,7 @@ pub(super) fn with_roots(
 }
 
 /// The guest of these tests under the name `evil`, with these rules below `network.allow`.
-pub(super) fn installed(fixture: Fixture, rules: &str) -> Fixture {
+pub(crate) fn installed(fixture: Fixture, rules: &str) -> Fixture {
     let policy = match rules {
         "" => String::new(),
         rules => format!("permissions:\n  network:\n    allow:\n{rules}\n"),
@@ -162,11 +162,11 @@ pub(super) fn installed(fixture: Fixture, rules: &str) -> Fixture {
 }
 
 /// A rule that allows plain requests to a host, on port 80.
-pub(super) fn plain(host: &str) -> String {
+pub(crate) fn plain(host: &str) -> String {
     format!("      - {{ host: \"{host}\", schemes: [http] }}")
 }
 
 /// A rule that allows what a rule allows by default: https on port 443.
-pub(super) fn host(host: &str) -> String {
+pub(crate) fn host(host: &str) -> String {
     format!("      - host: \"{host}\"")
 }
