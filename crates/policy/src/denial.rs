@@ -87,12 +87,16 @@ impl fmt::Display for RuleRef {
 pub enum Permitted<'g> {
     /// The use of the path.
     Storage,
-    /// The rename.
+    /// The link or move.
     Link,
     /// The request; each connection that it needs is asked about on its own.
     Request,
     /// The connection.
     Connect,
+    /// The lookup; each connection to what it finds is asked about on its own.
+    Lookup,
+    /// A TCP socket; each connection is asked about on its own.
+    Socket,
     /// The variable, with this value.
     Environment(&'g EnvironmentValue),
     /// The clock, showing this much.

@@ -38,7 +38,7 @@ pub enum PolicyEdit {
     Revoke(Permission),
     /// Adds what denies the permission.
     Block(Permission),
-    /// Sets a limit: `memory`, `cpu-time`, `time`, `output` or `concurrency`.
+    /// Sets a limit, by its key in `permissions.resources.limits`.
     Limit {
         /// The limit's key.
         key: String,
@@ -66,7 +66,7 @@ pub enum EditError {
     /// The file as it is does not load, so nothing is changed in it.
     #[error(transparent)]
     Policy(#[from] PolicyError),
-    /// What was asked for is not part of the policy language.
+    /// What was asked for is not part of the policy language, or not enforced by this release.
     #[error("{message}")]
     Refused {
         /// What is wrong with it.
@@ -74,9 +74,6 @@ pub enum EditError {
         /// What to write instead, if that is clear.
         hint: Option<String>,
     },
-    /// What was asked for is not enforced by this release, so it is not written either.
-    #[error("{0} not enforced yet, so it is not written")]
-    NotEnforced(&'static str),
     /// A deny rule stands against it, and deny wins.
     #[error("line {line} denies it ({rule}), and deny wins: remove that entry by hand first")]
     Blocked {
@@ -109,10 +106,7 @@ impl EditError {
         match self {
             Self::Policy(error) => error.hint.as_deref(),
             Self::Refused { hint, .. } => hint.as_deref(),
-            Self::NotEnforced(_)
-            | Self::Blocked { .. }
-            | Self::StillGranted { .. }
-            | Self::ByHand { .. } => None,
+            Self::Blocked { .. } | Self::StillGranted { .. } | Self::ByHand { .. } => None,
         }
     }
 }

@@ -17,12 +17,11 @@ use crate::environment::{EnvironmentRules, Variable};
 use crate::error::Warning;
 use crate::identity::ArtifactIdentity;
 use crate::language::{Access, Document};
-use crate::limits::{Limits, WrittenLimits};
+use crate::limits::Limits;
 use crate::mode::{ClockMode, RandomMode};
 use crate::name::{RootName, Tenant};
 use crate::pattern::{Anchor, StorageUri};
 use crate::policy::Policy;
-use crate::quantity::{CpuShare, print_duration, print_share, print_size};
 use crate::storage::{Mount, MountPlace, Places, StorageRules, intersect, mounts};
 
 /// What a policy is admitted under: facts and bounds from outside of it.
@@ -186,9 +185,9 @@ impl Grant {
         let ceiling = admission
             .ceiling
             .map(|ceiling| Layer::of(ceiling, Origin::Ceiling, strict, &own.places));
-        let documents = std::iter::once(policy)
+        let limits = std::iter::once(policy)
             .chain(admission.ceiling)
-            .map(Policy::document);
+            .map(|policy| &policy.document().permissions.limits);
         let storage: Vec<_> = match &ceiling {
             None => own
                 .storage
@@ -252,7 +251,7 @@ impl Grant {
             bound_roots: admission.bound_roots.clone(),
             variables,
             mounts,
-            limits: Limits::least(documents),
+            limits: Limits::least(limits),
             clocks,
             random,
             reach,
@@ -423,47 +422,12 @@ pub(crate) fn rules_of(document: &Document, origin: Origin) -> Vec<RuleRef> {
             format!("random: {}", random.value),
         );
     }
-    let limits = &permissions.limits;
-    let written = WrittenLimits::of(limits);
-    let share = written
-        .cpu_millicores
-        .map(|millicores| print_share(CpuShare { millicores }));
-    let lines = [
-        (
-            "memory",
-            limits.memory.map(|limit| limit.place),
-            written.memory.map(print_size),
-        ),
-        ("cpu", limits.cpu.map(|limit| limit.place), share),
-        (
-            "cpu-time",
-            limits.cpu_time.map(|limit| limit.place),
-            written.cpu_time.map(print_duration),
-        ),
-        (
-            "time",
-            limits.time.map(|limit| limit.place),
-            written.time.map(print_duration),
-        ),
-        (
-            "output",
-            limits.output.map(|limit| limit.place),
-            written.output.map(print_size),
-        ),
-        (
-            "concurrency",
-            limits.concurrency.map(|limit| limit.place),
-            written.concurrency.map(|limit| limit.to_string()),
-        ),
-    ];
-    for (key, place, text) in lines {
-        if let (Some(place), Some(text)) = (place, text) {
-            push(
-                format!("permissions.resources.limits.{key}"),
-                place,
-                format!("{key}: {text}"),
-            );
-        }
+    for limit in permissions.limits.written() {
+        push(
+            format!("permissions.resources.limits.{}", limit.key),
+            limit.place,
+            format!("{}: {}", limit.key, limit.amount),
+        );
     }
     rules
 }

@@ -99,6 +99,28 @@ impl HttpHost {
     }
 }
 
+impl HttpHost {
+    /// Returns it as an [`Operation`] has it: an IPv6 address without brackets.
+    pub fn to_plain(&self) -> String {
+        match self {
+            Self::Name(name) => name.clone(),
+            Self::Address(address) => address.to_string(),
+        }
+    }
+}
+
+/// Reads what a guest wants looked up, in the one spelling in which rules name it.
+///
+/// # Errors
+/// A denial with `denied.dns` and without remedy, since no rule allows it: what is neither a name nor an address, or is an
+/// address in another spelling than its usual one, as in `0x7f.1` or `[::1]`.
+pub fn lookup_name(text: &str) -> Result<HttpHost, Denial> {
+    HttpHost::parse(text).map_err(|fault| {
+        let subject = format!("dns {}", text.escape_default());
+        Denial::new(Reason::Dns, bounded(&subject), fault.sentence)
+    })
+}
+
 impl fmt::Display for HttpHost {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -397,10 +419,7 @@ impl HttpTarget {
             let (host, port) = split_authority(authority)?;
             check_method(method)?;
             let path = path_of(path_and_query)?;
-            let host_text = match &host {
-                HttpHost::Name(name) => name.clone(),
-                HttpHost::Address(address) => address.to_string(),
-            };
+            let host_text = host.to_plain();
             Ok(Self {
                 scheme,
                 host,

@@ -8,21 +8,21 @@ mod conflict;
 mod decode;
 mod enforced;
 mod fields;
+mod limits;
 mod network;
 mod print;
 
 use std::fmt;
-use std::time::Duration;
 
 use crate::document;
 use crate::error::{Located, PolicyError, Warning};
 use crate::mode::{ClockMode, RandomMode};
 use crate::pattern::StorageUri;
-use crate::quantity::{CpuShare, Rate};
 
 pub(crate) use breadth::allowable;
 pub(crate) use decode::environment_key;
 pub(crate) use fields::nearest;
+pub(crate) use limits::LimitRules;
 pub(crate) use network::{Header, HeaderPart, NetworkRule};
 
 /// A policy file.
@@ -171,18 +171,6 @@ impl fmt::Display for EnvironmentRule {
             }
         }
     }
-}
-
-/// The `resources.limits` section as written.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct LimitRules {
-    pub(crate) memory: Option<Located<u64>>,
-    pub(crate) cpu_time: Option<Located<Duration>>,
-    pub(crate) cpu: Option<Located<CpuShare>>,
-    pub(crate) time: Option<Located<Duration>>,
-    pub(crate) output: Option<Located<u64>>,
-    pub(crate) concurrency: Option<Located<u32>>,
-    pub(crate) rate: Option<Located<Rate>>,
 }
 
 impl Document {

@@ -24,8 +24,8 @@
 //! let grant = policy.admit(&identity, &admission);
 //!
 //! let path = VirtualPath::parse("/workspace/notes.txt")?;
-//! assert!(grant.decide(&Operation::Storage { path: &path, access: StorageAccess::Read }).is_ok());
-//! let denial = grant.decide(&Operation::Storage { path: &path, access: StorageAccess::Write }).unwrap_err();
+//! assert!(grant.decide(&Operation::Storage { path: &path, access: StorageAccess::Read, own: false }).is_ok());
+//! let denial = grant.decide(&Operation::Storage { path: &path, access: StorageAccess::Write, own: false }).unwrap_err();
 //! assert_eq!(denial.reason().as_str(), "denied.storage.write");
 //! assert_eq!(denial.remedy().unwrap().to_string(), "casemate grant NAME write fs://workspace/notes.txt");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -62,7 +62,7 @@ pub use edit::{EditError, Edited, Permission, PolicyEdit, edit};
 pub use environment::EnvironmentValue;
 pub use error::{PolicyError, PolicyErrorKind, Warning};
 pub use grant::{Admission, Grant, Reach};
-pub use http::{HttpHost, HttpScheme, HttpTarget};
+pub use http::{HttpHost, HttpScheme, HttpTarget, lookup_name};
 pub use identity::{ArtifactIdentity, Digest, DigestError};
 pub use limits::{Limits, WrittenLimits};
 pub use mode::{ClockMode, RandomMode};
@@ -70,5 +70,6 @@ pub use name::{ComponentName, NameError, RootName, Tenant};
 pub use operation::{Clock, LinkKind, Operation, RandomSource, SocketAction, StorageAccess};
 pub use path::{PathError, VirtualPath};
 pub use policy::{Policy, widens};
+pub use quantity::Rate;
 pub use reason::{Reason, TrapKind, UnknownReason};
 pub use storage::{Mount, MountPlace};

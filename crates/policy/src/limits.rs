@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::language::{Document, LimitRules};
+use crate::language::LimitRules;
+use crate::quantity::Rate;
 
 /// What one call may use, in force: policy and ceiling over the defaults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +18,22 @@ pub struct Limits {
     pub output: u64,
     /// Calls of the component at the same time.
     pub concurrency: u32,
+    /// Calls of the component per time; `None` for as many as there are.
+    pub rate: Option<Rate>,
+    /// Bytes that the call writes to files.
+    pub written: u64,
+    /// Files, directories and links that the call creates.
+    pub files: u32,
+    /// Files and streams of directory entries open at the same time.
+    pub open_files: u32,
+    /// HTTP requests in flight at the same time.
+    pub requests: u32,
+    /// TCP sockets at the same time.
+    pub sockets: u32,
+    /// Bytes that the call sends over the network: bodies of requests, and what goes through sockets.
+    pub sent: u64,
+    /// Bytes that the call receives over the network: bodies of responses, and what comes through sockets.
+    pub received: u64,
 }
 
 impl Default for Limits {
@@ -28,6 +45,14 @@ impl Default for Limits {
             time: Duration::from_secs(30),
             output: 1 << 20,
             concurrency: 16,
+            rate: None,
+            written: 256 << 20,
+            files: 1000,
+            open_files: 128,
+            requests: 8,
+            sockets: 16,
+            sent: 8 << 20,
+            received: 16 << 20,
         }
     }
 }
@@ -48,6 +73,22 @@ pub struct WrittenLimits {
     pub output: Option<u64>,
     /// Calls at the same time.
     pub concurrency: Option<u32>,
+    /// Calls per time.
+    pub rate: Option<Rate>,
+    /// Bytes written to files.
+    pub written: Option<u64>,
+    /// Files created.
+    pub files: Option<u32>,
+    /// Files open at the same time.
+    pub open_files: Option<u32>,
+    /// HTTP requests in flight at the same time.
+    pub requests: Option<u32>,
+    /// TCP sockets at the same time.
+    pub sockets: Option<u32>,
+    /// Bytes sent.
+    pub sent: Option<u64>,
+    /// Bytes received.
+    pub received: Option<u64>,
 }
 
 impl WrittenLimits {
@@ -59,6 +100,14 @@ impl WrittenLimits {
             time: rules.time.map(|limit| limit.value),
             output: rules.output.map(|limit| limit.value),
             concurrency: rules.concurrency.map(|limit| limit.value),
+            rate: rules.rate.map(|limit| limit.value),
+            written: rules.written.map(|limit| limit.value),
+            files: rules.files.map(|limit| limit.value),
+            open_files: rules.open_files.map(|limit| limit.value),
+            requests: rules.requests.map(|limit| limit.value),
+            sockets: rules.sockets.map(|limit| limit.value),
+            sent: rules.sent.map(|limit| limit.value),
+            received: rules.received.map(|limit| limit.value),
         }
     }
 }
@@ -68,9 +117,8 @@ impl Limits {
     ///
     /// A share of a processor (`cpu: "500m"`) is a budget: that share of the time limit in force. The default of
     /// processor time holds only for a policy that names neither a time nor a share.
-    pub(crate) fn least<'d>(documents: impl Iterator<Item = &'d Document> + Clone) -> Self {
+    pub(crate) fn least<'d>(rules: impl Iterator<Item = &'d LimitRules> + Clone) -> Self {
         let default = Self::default();
-        let rules = documents.map(|document| &document.permissions.limits);
         let time = rules
             .clone()
             .map(|rules| rules.time.map_or(default.time, |limit| limit.value))
@@ -81,41 +129,53 @@ impl Limits {
             let share = rules.cpu.map(|limit| limit.value.of(time));
             own.into_iter().chain(share).min().unwrap_or(default.cpu)
         };
-        Self {
-            memory: least(
+        macro_rules! least {
+            ($field:ident) => {
                 rules
                     .clone()
-                    .map(|rules| rules.memory.map(|limit| limit.value)),
-                default.memory,
-            ),
+                    .map(|rules| rules.$field.map_or(default.$field, |limit| limit.value))
+                    .min()
+                    .unwrap_or(default.$field)
+            };
+        }
+        Self {
+            memory: least!(memory),
             cpu: rules.clone().map(cpu).min().unwrap_or(default.cpu),
             time,
-            output: least(
-                rules
-                    .clone()
-                    .map(|rules| rules.output.map(|limit| limit.value)),
-                default.output,
-            ),
-            concurrency: least(
-                rules.map(|rules| rules.concurrency.map(|limit| limit.value)),
-                default.concurrency,
-            ),
+            output: least!(output),
+            concurrency: least!(concurrency),
+            rate: rules
+                .clone()
+                .filter_map(|rules| Some(rules.rate?.value))
+                .reduce(Rate::least),
+            written: least!(written),
+            files: least!(files),
+            open_files: least!(open_files),
+            requests: least!(requests),
+            sockets: least!(sockets),
+            sent: least!(sent),
+            received: least!(received),
         }
     }
 
     /// Tells whether no limit is above the one in `other`.
     pub(crate) fn within(&self, other: &Self) -> bool {
-        self.memory <= other.memory
+        let rate = match (self.rate, other.rate) {
+            (_, None) => true,
+            (None, Some(_)) => false,
+            (Some(own), Some(other)) => own.within(other),
+        };
+        rate && self.memory <= other.memory
             && self.cpu <= other.cpu
             && self.time <= other.time
             && self.output <= other.output
             && self.concurrency <= other.concurrency
+            && self.written <= other.written
+            && self.files <= other.files
+            && self.open_files <= other.open_files
+            && self.requests <= other.requests
+            && self.sockets <= other.sockets
+            && self.sent <= other.sent
+            && self.received <= other.received
     }
-}
-
-fn least<T: Ord + Copy>(written: impl Iterator<Item = Option<T>>, default: T) -> T {
-    written
-        .map(|limit| limit.unwrap_or(default))
-        .min()
-        .unwrap_or(default)
 }

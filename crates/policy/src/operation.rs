@@ -14,6 +14,8 @@ pub enum Operation<'a> {
         path: &'a VirtualPath,
         /// What is done with it.
         access: StorageAccess,
+        /// Whether the object is Casemate's own home or below it, wherever the path says it is.
+        own: bool,
     },
     /// A second name for something, or another name.
     StorageLink {
@@ -23,6 +25,8 @@ pub enum Operation<'a> {
         to: &'a VirtualPath,
         /// Which of them.
         kind: LinkKind,
+        /// Whether either is in Casemate's own home.
+        own: bool,
     },
     /// An outgoing HTTP request.
     HttpRequest {
@@ -52,12 +56,21 @@ pub enum Operation<'a> {
         /// Whether this process listens there.
         own: bool,
     },
-    /// A DNS lookup.
+    /// A lookup of a name, of its own and not for a request.
     Lookup {
-        /// The name looked up.
+        /// A name in canonical form, or an address without brackets; see [`crate::lookup_name`].
         name: &'a str,
     },
-    /// A step with a raw socket.
+    /// A connection of a raw TCP socket.
+    TcpConnect {
+        /// The name that this address was leased under by a lookup of this call, in canonical form; `None` without a lease.
+        name: Option<&'a str>,
+        /// The other side.
+        address: SocketAddr,
+        /// Whether this process listens there.
+        own: bool,
+    },
+    /// Any other step with a raw socket.
     Socket {
         /// Which step.
         action: SocketAction,
@@ -168,10 +181,10 @@ impl fmt::Display for Operation<'_> {
     /// Writes the subject of a denial: `storage read /workspace/x`, `network api.github.com:443`.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Storage { path, access } => {
+            Self::Storage { path, access, .. } => {
                 write!(formatter, "storage {} {path}", access.as_str())
             }
-            Self::StorageLink { from, to, kind } => {
+            Self::StorageLink { from, to, kind, .. } => {
                 let word = match kind {
                     LinkKind::Hard => "link",
                     LinkKind::Symbolic => "symlink",
@@ -183,6 +196,13 @@ impl fmt::Display for Operation<'_> {
             // The address is not part of it: what a name leads to is nothing for a model.
             Self::Connect { host, address, .. } => write_network(formatter, host, address.port()),
             Self::Lookup { name } => write!(formatter, "dns {name}"),
+            // With a lease the guest knows the name; without one it gave the address itself.
+            Self::TcpConnect {
+                name: Some(name),
+                address,
+                ..
+            } => write!(formatter, "socket connect {name}:{}", address.port()),
+            Self::TcpConnect { address, .. } => write!(formatter, "socket connect {address}"),
             Self::Socket { action, address } => {
                 let word = match action {
                     SocketAction::CreateTcp => "create tcp",

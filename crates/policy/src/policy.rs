@@ -184,7 +184,8 @@ fn widens_environment(before: &Policy, after: &Policy) -> bool {
 }
 
 fn widens_settings(before: &Policy, after: &Policy) -> bool {
-    let limits = |policy: &Policy| Limits::least(std::iter::once(&policy.document));
+    let limits =
+        |policy: &Policy| Limits::least(std::iter::once(&policy.document.permissions.limits));
     // What is unsaid depends on the configuration's strictness, so both must hold.
     let clocks_or_random = |configured: bool| {
         let strict = |policy: &Policy| configured || policy.document.is_strict();

@@ -3,6 +3,7 @@
 //! Only plain decimal digits and a known unit: `1e3`, `0x10`, `1_000`, `.inf`, `-1`, `0` and
 //! anything with a space are refused, whatever YAML would make of them.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::error::Refusal;
@@ -17,6 +18,12 @@ const MAX_CONCURRENCY: u64 = 1024;
 /// 1024 processors.
 const MAX_SHARE: u64 = 1_024_000;
 const MAX_RATE: u64 = 1_000_000;
+/// The most bytes that a call writes, sends or receives.
+const MAX_TRAFFIC: u64 = 1024 * KI * KI * KI;
+const MAX_FILES: u64 = 1_000_000;
+const MAX_OPEN_FILES: u64 = 1024;
+const MAX_REQUESTS: u64 = 64;
+const MAX_SOCKETS: u64 = 256;
 
 fn refuse<T>(message: impl Into<String>, hint: Option<&str>) -> Result<T, Refusal> {
     Err(Refusal {
@@ -40,26 +47,64 @@ impl CpuShare {
     }
 }
 
-/// Calls per period.
+/// Calls per period: at most this many in any stretch of time that is as long. Displays as in `600/m`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Rate {
-    pub(crate) calls: u32,
-    pub(crate) period: Period,
+pub struct Rate {
+    calls: u32,
+    period: Duration,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Period {
-    Second,
-    Minute,
-    Hour,
+/// The periods that a policy names.
+const PERIODS: [(&str, Duration); 3] = [
+    ("s", Duration::from_secs(1)),
+    ("m", Duration::from_secs(60)),
+    ("h", Duration::from_secs(3600)),
+];
+
+impl Rate {
+    /// Returns how many calls, 1 to 1,000,000.
+    pub fn calls(&self) -> u32 {
+        self.calls
+    }
+
+    /// Returns in what time. A policy names a second, a minute or an hour; under a ceiling it can be any between.
+    pub fn period(&self) -> Duration {
+        self.period
+    }
+
+    /// Returns the highest rate that keeps to both.
+    pub(crate) fn least(self, other: Self) -> Self {
+        let slower = if self.no_faster(other) { self } else { other };
+        let calls = self.calls.min(other.calls);
+        if calls == slower.calls {
+            return slower;
+        }
+        // The slower of the two with the smaller burst: its calls take as long as they would there, rounded up.
+        let nanoseconds = (slower.period.as_nanos() * u128::from(calls))
+            .div_ceil(u128::from(slower.calls.max(1)));
+        Self {
+            calls,
+            period: Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX)),
+        }
+    }
+
+    /// Tells whether whoever keeps to this keeps to `other`.
+    pub(crate) fn within(self, other: Self) -> bool {
+        self.calls <= other.calls && self.no_faster(other)
+    }
+
+    /// Compares calls per time.
+    fn no_faster(self, other: Self) -> bool {
+        u128::from(self.calls) * other.period.as_nanos()
+            <= u128::from(other.calls) * self.period.as_nanos()
+    }
 }
 
-impl Period {
-    fn letter(self) -> char {
-        match self {
-            Self::Second => 's',
-            Self::Minute => 'm',
-            Self::Hour => 'h',
+impl fmt::Display for Rate {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match PERIODS.iter().find(|(_, period)| *period == self.period) {
+            Some((letter, _)) => write!(formatter, "{}/{letter}", self.calls),
+            None => write!(formatter, "{} in {:?}", self.calls, self.period),
         }
     }
 }
@@ -192,34 +237,61 @@ fn decimal_thousandths(whole: &str, fraction: &str) -> Option<u64> {
     Some(whole * 1000 + thousandths)
 }
 
-/// Parses a number of calls at the same time, 1 to 1024.
-pub(crate) fn concurrency(text: &str) -> Result<u32, Refusal> {
+/// Parses a number of bytes that are written, sent or received, at most 1 TiB.
+pub(crate) fn traffic(text: &str) -> Result<u64, Refusal> {
+    size(
+        text,
+        MAX_TRAFFIC,
+        "1024Gi, the most that one call may be allowed",
+    )
+}
+
+/// Reads a whole number without a unit; `what` is what it counts.
+fn count(text: &str, maximum: u64, what: &str) -> Result<u32, Refusal> {
     match split(text)? {
-        (number, "") if number <= MAX_CONCURRENCY => Ok(u32::try_from(number).unwrap_or(u32::MAX)),
-        (_, "") => refuse(
-            format!("{text:?} is more than 1024 calls at the same time"),
-            None,
-        ),
+        (number, "") if number <= maximum => Ok(u32::try_from(number).unwrap_or(u32::MAX)),
+        (_, "") => refuse(format!("{text:?} is more than {maximum} {what}"), None),
         _ => refuse(
-            format!("{text:?} is not a number of calls"),
+            format!("{text:?} is not a number of {what}"),
             Some("write a whole number, as in 16"),
         ),
     }
 }
 
+/// Parses a number of calls at the same time, 1 to 1024.
+pub(crate) fn concurrency(text: &str) -> Result<u32, Refusal> {
+    count(text, MAX_CONCURRENCY, "calls at the same time")
+}
+
+/// Parses a number of files that a call creates, 1 to 1,000,000.
+pub(crate) fn files(text: &str) -> Result<u32, Refusal> {
+    count(text, MAX_FILES, "files that one call creates")
+}
+
+/// Parses a number of files that are open at once, 1 to 1024.
+pub(crate) fn open_files(text: &str) -> Result<u32, Refusal> {
+    count(text, MAX_OPEN_FILES, "files open at the same time")
+}
+
+/// Parses a number of requests in flight, 1 to 64.
+pub(crate) fn requests(text: &str) -> Result<u32, Refusal> {
+    count(text, MAX_REQUESTS, "requests at the same time")
+}
+
+/// Parses a number of sockets, 1 to 256.
+pub(crate) fn sockets(text: &str) -> Result<u32, Refusal> {
+    count(text, MAX_SOCKETS, "sockets at the same time")
+}
+
 /// Parses calls per second, minute or hour: `600/m`.
 pub(crate) fn rate(text: &str) -> Result<Rate, Refusal> {
     let (number, unit) = split(text)?;
-    let period = match unit {
-        "/s" => Period::Second,
-        "/m" => Period::Minute,
-        "/h" => Period::Hour,
-        _ => {
-            return refuse(
-                format!("{text:?} is not a rate"),
-                Some("write calls per s, m or h, as in \"600/m\""),
-            );
-        }
+    let letter = unit.strip_prefix('/');
+    let Some((_, period)) = PERIODS.iter().find(|(name, _)| letter == Some(name)) else {
+        return refuse(
+            format!("{text:?} is not a rate"),
+            Some("write calls per s, m or h, as in \"600/m\""),
+        );
     };
     if number > MAX_RATE {
         return refuse(
@@ -229,7 +301,7 @@ pub(crate) fn rate(text: &str) -> Result<Rate, Refusal> {
     }
     Ok(Rate {
         calls: u32::try_from(number).unwrap_or(u32::MAX),
-        period,
+        period: *period,
     })
 }
 
@@ -261,7 +333,12 @@ pub(crate) fn print_share(share: CpuShare) -> String {
 
 /// Writes a rate.
 pub(crate) fn print_rate(rate: Rate) -> String {
-    format!("{}/{}", rate.calls, rate.period.letter())
+    rate.to_string()
+}
+
+/// Writes a number of things.
+pub(crate) fn print_count(count: u32) -> String {
+    count.to_string()
 }
 
 #[cfg(test)]

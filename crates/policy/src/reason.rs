@@ -93,6 +93,8 @@ words! {
     LimitHandles = "limit.handles"
     /// A larger request or response body than allowed.
     LimitBody = "limit.body"
+    /// More written to files, or more files created, than allowed.
+    LimitStorage = "limit.storage"
     /// The caller gave up.
     Cancelled = "cancelled"
     /// The arguments do not fit the tool.

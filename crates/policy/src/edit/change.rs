@@ -9,7 +9,6 @@ use crate::language::{
     allowable, environment_key, nearest, network_lines, quoted, storage_lines,
 };
 use crate::pattern::StorageUri;
-use crate::quantity;
 
 const STORAGE_ALLOW: [&str; 3] = ["permissions", "storage", "allow"];
 const STORAGE_DENY: [&str; 3] = ["permissions", "storage", "deny"];
@@ -301,36 +300,11 @@ fn block_storage(draft: &mut Draft, uri: &str, access: Access) -> Result<String,
 }
 
 pub(super) fn limit(draft: &mut Draft, key: &str, value: &str) -> Result<String, EditError> {
-    let own = draft.document.permissions.limits.clone();
-    let limits = match key {
-        "memory" => LimitRules {
-            memory: Some(new(quantity::memory(value)?)),
-            ..own
-        },
-        "cpu-time" => LimitRules {
-            cpu_time: Some(new(quantity::duration(value)?)),
-            ..own
-        },
-        "time" => LimitRules {
-            time: Some(new(quantity::duration(value)?)),
-            ..own
-        },
-        "output" => LimitRules {
-            output: Some(new(quantity::output(value)?)),
-            ..own
-        },
-        "concurrency" => LimitRules {
-            concurrency: Some(new(quantity::concurrency(value)?)),
-            ..own
-        },
-        "rate" => return Err(EditError::NotEnforced("the limit rate is")),
-        _ => return Err(unknown_limit(key)),
-    };
-    let written = if key == "concurrency" {
-        value.to_owned()
-    } else {
-        quoted(value)
-    };
+    let mut limits = draft.document.permissions.limits.clone();
+    if !limits.read(key, value, Place::START)? {
+        return Err(unknown_limit(key));
+    }
+    let written = LimitRules::yaml(value);
     if limits != draft.document.permissions.limits {
         draft.step(
             |permissions| permissions.limits = limits,
@@ -341,9 +315,9 @@ pub(super) fn limit(draft: &mut Draft, key: &str, value: &str) -> Result<String,
 }
 
 fn unknown_limit(key: &str) -> EditError {
-    let known = ["memory", "cpu-time", "time", "output", "concurrency"];
+    let known = LimitRules::KEYS;
     EditError::Refused {
         message: format!("{key:?} is not a limit; limits are {}", known.join(", ")),
-        hint: nearest(key, &known).map(|word| format!("did you mean {word:?}?")),
+        hint: nearest(key, known).map(|word| format!("did you mean {word:?}?")),
     }
 }

@@ -2,6 +2,7 @@
 
 use super::EditError;
 use super::layout::{ByHand, Layout};
+use crate::error::PolicyError;
 use crate::language::{Document, Permissions};
 use crate::policy::Policy;
 
@@ -28,11 +29,13 @@ impl Draft {
     ) -> Result<(), EditError> {
         let mut document = self.document.clone();
         intended(&mut document.permissions);
-        crate::language::check_conflicts(&document).map_err(|error| EditError::Refused {
+        // What is not written yet stands nowhere.
+        let refused = |error: PolicyError| EditError::Refused {
             message: error.message,
             hint: error.hint,
-        })?;
-        let intended = Policy::from_document(document)?;
+        };
+        crate::language::check_conflicts(&document).map_err(refused)?;
+        let intended = Policy::from_document(document).map_err(refused)?;
         let text = written(&Layout::of(&self.text)?)?;
         match Policy::parse(&text) {
             Ok(read) if read == intended => {

@@ -259,7 +259,7 @@ fn other_rules_that_decide_are_named() {
 #[test]
 fn what_is_not_enforced_is_not_written() {
     let error = edit("", &limit("rate", "600/m")).unwrap_err();
-    assert!(matches!(error, EditError::NotEnforced(_)), "{error}");
+    assert!(matches!(error, EditError::Refused { .. }), "{error}");
     assert!(error.to_string().contains("not enforced yet"));
 }
 

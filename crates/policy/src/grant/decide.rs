@@ -15,6 +15,7 @@ use crate::storage::Judgement;
 const REMOVE_BELOW: &str =
     "a rule denies something that could be in this directory, so the directory cannot be removed";
 const MOVE_BELOW: &str = "a rule denies something that could be in a directory of either name, so no directory is moved there or from there";
+const OWN_HOME: &str = "that is in Casemate's own folder, and no rule makes it reachable";
 const LOOKUPS: &str = "name lookups";
 const SOCKETS: &str = "raw sockets";
 const LINKS: &str = "hard and symbolic links";
@@ -26,8 +27,29 @@ impl Grant {
     /// The denial, with its stable reason and what would change it.
     pub fn decide(&self, operation: &Operation<'_>) -> Result<Permit<'_>, Denial> {
         match *operation {
-            Operation::Storage { path, access } => self.decide_storage(operation, path, access),
-            Operation::StorageLink { from, to, kind } => match kind {
+            Operation::Storage {
+                own: true, access, ..
+            } => {
+                let reason = match access {
+                    StorageAccess::Read | StorageAccess::Traverse => Reason::StorageRead,
+                    StorageAccess::Write | StorageAccess::Remove => Reason::StorageWrite,
+                };
+                Err(deny(operation, reason, OWN_HOME))
+            }
+            Operation::StorageLink { own: true, .. } => {
+                Err(deny(operation, Reason::StorageLink, OWN_HOME))
+            }
+            Operation::Storage {
+                path,
+                access,
+                own: false,
+            } => self.decide_storage(operation, path, access),
+            Operation::StorageLink {
+                from,
+                to,
+                kind,
+                own: false,
+            } => match kind {
                 LinkKind::Hard | LinkKind::Symbolic => Err(deny(
                     operation,
                     Reason::StorageLink,
@@ -61,7 +83,7 @@ impl Grant {
                 "names are not looked up for components in this release",
             )
             .remedy_is(Some(Remedy::NotInThisRelease(LOOKUPS)))),
-            Operation::Socket { .. } => Err(deny(
+            Operation::Socket { .. } | Operation::TcpConnect { .. } => Err(deny(
                 operation,
                 Reason::Socket,
                 "components have no raw sockets in this release",
@@ -116,6 +138,8 @@ impl Grant {
                     Permitted::Storage
                     | Permitted::Link
                     | Permitted::Connect
+                    | Permitted::Lookup
+                    | Permitted::Socket
                     | Permitted::Environment(_) => "a rule allows it".to_owned(),
                     Permitted::Clock(mode) => format!("clocks are {mode}"),
                     Permitted::Random(mode) => format!("random numbers are {mode}"),
@@ -340,6 +364,7 @@ fn subject(operation: &Operation<'_>) -> String {
         | Operation::Connect { .. }
         | Operation::Lookup { .. }
         | Operation::Socket { .. }
+        | Operation::TcpConnect { .. }
         | Operation::Environment { .. }
         | Operation::Clock { .. }
         | Operation::Random { .. } => bounded(&text),

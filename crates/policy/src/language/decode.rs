@@ -10,7 +10,6 @@ use crate::document::{Node, Value};
 use crate::error::{Located, PolicyError, Refusal};
 use crate::mode::{ClockMode, RandomMode};
 use crate::pattern::StorageUri;
-use crate::quantity;
 
 /// The longest key of an environment variable in bytes.
 const MAX_KEY: usize = 256;
@@ -326,23 +325,14 @@ fn random(node: &Node, path: &str) -> Result<Located<RandomMode>, PolicyError> {
 }
 
 fn limits(node: &Node, path: &str) -> Result<LimitRules, PolicyError> {
-    let known = [
-        "memory",
-        "cpu",
-        "cpu-time",
-        "time",
-        "output",
-        "concurrency",
-        "rate",
-    ];
-    let fields = Fields::of(node, path, &known)?;
-    Ok(LimitRules {
-        memory: fields.parsed("memory", quantity::memory)?,
-        cpu: fields.parsed("cpu", quantity::cpu_share)?,
-        cpu_time: fields.parsed("cpu-time", quantity::duration)?,
-        time: fields.parsed("time", quantity::duration)?,
-        output: fields.parsed("output", quantity::output)?,
-        concurrency: fields.parsed("concurrency", quantity::concurrency)?,
-        rate: fields.parsed("rate", quantity::rate)?,
-    })
+    let fields = Fields::of(node, path, LimitRules::KEYS)?;
+    let mut rules = LimitRules::default();
+    for key in LimitRules::KEYS {
+        if let Some(node) = fields.get(key) {
+            super::fields::parsed(node, &fields.path_of(key), |text| {
+                rules.read(key, text, node.place)
+            })?;
+        }
+    }
+    Ok(rules)
 }

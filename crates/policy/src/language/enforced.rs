@@ -5,19 +5,36 @@
 use super::{EnvironmentSource, Permissions};
 use crate::error::{Located, Place, PolicyError, PolicyErrorKind};
 
+/// Limits that nothing keeps yet.
+const LIMITS: &[&str] = &[
+    "rate",
+    "written",
+    "files",
+    "open-files",
+    "requests",
+    "sockets",
+    "sent",
+    "received",
+];
+
 pub(super) fn check(permissions: &Permissions) -> Result<(), PolicyError> {
-    let mut refused: Vec<(Place, &str)> = Vec::new();
+    let mut refused: Vec<(Place, String)> = Vec::new();
     network(permissions, &mut refused);
     for rule in &permissions.environment.allow {
         if let EnvironmentSource::Secret(secret) = &rule.value.source {
-            refused.push((secret.place, "the secret of an environment entry"));
+            refused.push((
+                secret.place,
+                "the secret of an environment entry".to_owned(),
+            ));
         }
     }
-    if let Some(rate) = &permissions.limits.rate {
-        refused.push((rate.place, "the limit rate"));
+    for limit in permissions.limits.written() {
+        if LIMITS.contains(&limit.key) {
+            refused.push((limit.place, format!("the limit {}", limit.key)));
+        }
     }
     if let Some((name, _)) = permissions.tools.first() {
-        refused.push((name.place, "the section tools"));
+        refused.push((name.place, "the section tools".to_owned()));
     }
     // The first in the file, so that a person can work from the top down.
     if let Some((place, what)) = refused.into_iter().min_by_key(|(place, _)| *place) {
@@ -31,7 +48,7 @@ pub(super) fn check(permissions: &Permissions) -> Result<(), PolicyError> {
     Ok(())
 }
 
-fn network(permissions: &Permissions, refused: &mut Vec<(Place, &str)>) {
+fn network(permissions: &Permissions, refused: &mut Vec<(Place, String)>) {
     for Located { value: rule, .. } in permissions
         .network
         .allow
@@ -50,7 +67,7 @@ fn network(permissions: &Permissions, refused: &mut Vec<(Place, &str)>) {
         ];
         refused.extend(
             keys.into_iter()
-                .filter_map(|(place, what)| Some((place?, what))),
+                .filter_map(|(place, what)| Some((place?, what.to_owned()))),
         );
     }
 }

@@ -1,5 +1,6 @@
 //! Reading mappings, lists and words out of nodes, with errors that say where and what instead.
 
+use super::LimitRules;
 use crate::document::{Entry, Node, Value};
 use crate::error::{Located, Place, PolicyError, Refusal};
 
@@ -23,7 +24,7 @@ const MEANINGLESS: [(&str, &str); 2] = [
 ];
 
 /// Keys that are often written one level too high or too low, and where they belong.
-const ELSEWHERE: [(&str, &str); 16] = [
+const ELSEWHERE: [(&str, &str); 10] = [
     ("permissions", "the top of the file"),
     ("version", "the top of the file"),
     ("storage", "permissions"),
@@ -34,12 +35,6 @@ const ELSEWHERE: [(&str, &str); 16] = [
     ("resources", "permissions"),
     ("tools", "permissions"),
     ("limits", "permissions.resources"),
-    ("memory", "permissions.resources.limits"),
-    ("cpu", "permissions.resources.limits"),
-    ("cpu-time", "permissions.resources.limits"),
-    ("time", "permissions.resources.limits"),
-    ("output", "permissions.resources.limits"),
-    ("concurrency", "permissions.resources.limits"),
 ];
 
 impl<'n> Fields<'n> {
@@ -207,8 +202,14 @@ fn unknown_key(entry: &Entry, path: &str, known: &[&str]) -> PolicyError {
     if let Some(word) = nearest(key, known) {
         return error.hint(format!("did you mean {word:?}?"));
     }
-    match ELSEWHERE.iter().find(|(name, _)| *name == key) {
-        Some((_, home)) => error.hint(format!("{key:?} belongs under {home}")),
+    let home = match ELSEWHERE.iter().find(|(name, _)| *name == key) {
+        Some((_, home)) => Some(*home),
+        None => LimitRules::KEYS
+            .contains(&key)
+            .then_some("permissions.resources.limits"),
+    };
+    match home {
+        Some(home) => error.hint(format!("{key:?} belongs under {home}")),
         None => error.hint(format!("known keys here: {}", known.join(", "))),
     }
 }

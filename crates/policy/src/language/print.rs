@@ -7,7 +7,6 @@ use super::{
     Permissions, Rules, StorageRule,
 };
 use crate::error::Located;
-use crate::quantity::{print_duration, print_rate, print_share, print_size};
 
 /// Lines with their indentation; a section that turns out empty leaves nothing.
 #[derive(Default)]
@@ -218,61 +217,9 @@ fn environment(rule: &EnvironmentRule) -> Vec<String> {
 }
 
 fn limits(lines: &mut Lines, indent: usize, limits: &LimitRules) {
-    let pairs = [
-        (
-            "memory",
-            limits
-                .memory
-                .as_ref()
-                .map(|limit| quoted(&print_size(limit.value))),
-        ),
-        (
-            "cpu",
-            limits
-                .cpu
-                .as_ref()
-                .map(|limit| quoted(&print_share(limit.value))),
-        ),
-        (
-            "cpu-time",
-            limits
-                .cpu_time
-                .as_ref()
-                .map(|limit| quoted(&print_duration(limit.value))),
-        ),
-        (
-            "time",
-            limits
-                .time
-                .as_ref()
-                .map(|limit| quoted(&print_duration(limit.value))),
-        ),
-        (
-            "output",
-            limits
-                .output
-                .as_ref()
-                .map(|limit| quoted(&print_size(limit.value))),
-        ),
-        (
-            "concurrency",
-            limits
-                .concurrency
-                .as_ref()
-                .map(|limit| limit.value.to_string()),
-        ),
-        (
-            "rate",
-            limits
-                .rate
-                .as_ref()
-                .map(|limit| quoted(&print_rate(limit.value))),
-        ),
-    ];
-    for (key, value) in pairs {
-        if let Some(value) = value {
-            lines.line(indent, &format!("{key}: {value}"));
-        }
+    for limit in limits.written() {
+        let amount = LimitRules::yaml(&limit.amount);
+        lines.line(indent, &format!("{}: {amount}", limit.key));
     }
 }
 

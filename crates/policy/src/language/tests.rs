@@ -43,7 +43,7 @@ permissions:
   clocks: frozen
   random: secure
   resources:
-    limits: { memory: "256Mi", cpu-time: "10s", time: "30s", output: "1Mi", concurrency: 16, rate: "600/m" }
+    limits: { memory: "256Mi", cpu-time: "10s", time: "30s", output: "1Mi", concurrency: 16, rate: "600/m", written: "256Mi", files: 1000, open-files: 128, requests: 8, sockets: 16, sent: "8Mi", received: "16Mi", cpu: "500m" }
   tools:
     read-issue: { network: { allow: [ { host: "api.github.com", methods: [GET] } ] } }
 "#;

@@ -88,6 +88,24 @@ fn s146_nonsense_is_refused() {
     for text in ["", "0", "-1", "1025", "1.5", "1k", "16 ", "many"] {
         assert!(concurrency(text).is_err(), "concurrency {text:?}");
     }
+    for (read, most) in [
+        (files as fn(&str) -> Result<u32, Refusal>, "1000000"),
+        (open_files, "1024"),
+        (requests, "64"),
+        (sockets, "256"),
+    ] {
+        assert!(read(most).is_ok(), "{most}");
+        let more = (most.parse::<u32>().unwrap() + 1).to_string();
+        for text in [
+            "", "0", "-1", "1.5", "1k", "1Ki", "1e3", "16 ", "many", &more,
+        ] {
+            assert!(read(text).is_err(), "{text:?} of {most}");
+        }
+    }
+    assert_eq!(traffic("1024Gi").unwrap(), 1 << 40);
+    for text in ["", "0", "-1", "1025Gi", "1Ti", "1.5", "lots", "8MB"] {
+        assert!(traffic(text).is_err(), "traffic {text:?}");
+    }
     for text in ["", "600", "0/m", "600/d", "600 / m", "-1/s", "1000001/s"] {
         assert!(rate(text).is_err(), "rate {text:?}");
     }
@@ -148,12 +166,55 @@ fn durations_and_shares() {
         rate("600/m").unwrap(),
         Rate {
             calls: 600,
-            period: Period::Minute
+            period: Duration::from_secs(60)
         }
     );
 }
 
+#[test]
+fn the_lesser_of_two_rates_keeps_to_both() {
+    for (one, other, expected) in [
+        ("10/s", "20/s", "10/s"),
+        ("10/s", "600/m", "10/s"),
+        ("1/s", "3600/h", "1/s"),
+        ("100/m", "100/h", "100/h"),
+        // Neither is within the other: ten at once, and a hundred in a minute.
+        ("10/s", "100/m", "10 in 6s"),
+        ("7/s", "1000/h", "7 in 25.2s"),
+    ] {
+        let (one, other) = (rate(one).unwrap(), rate(other).unwrap());
+        let least = one.least(other);
+        assert_eq!(least.to_string(), expected);
+        assert_eq!(other.least(one), least);
+        assert!(least.within(one) && least.within(other));
+    }
+    for (one, other) in [
+        ("10/s", "100/m"),
+        ("100/m", "10/s"),
+        ("2/s", "1/s"),
+        ("60/m", "60/h"),
+    ] {
+        let (one, other) = (rate(one).unwrap(), rate(other).unwrap());
+        assert!(!one.within(other), "{one} {other}");
+    }
+}
+
 proptest::proptest! {
+    #[test]
+    fn rates_are_least_in_any_order(rates in proptest::collection::vec((1_u32..=1_000_000, 0_usize..3), 1..4)) {
+        let rates: Vec<Rate> = rates
+            .into_iter()
+            .map(|(calls, unit)| rate(&format!("{calls}/{}", ["s", "m", "h"][unit])).unwrap())
+            .collect();
+        let least = rates.iter().copied().reduce(Rate::least).unwrap();
+        assert!(rates.iter().all(|rate| least.within(*rate)));
+        assert!(least.calls() >= 1 && least.period() >= Duration::from_secs(1));
+        // Rounding to whole nanoseconds is all that the order of a policy, a tool and a ceiling changes.
+        let other = rates.iter().rev().copied().reduce(Rate::least).unwrap();
+        assert_eq!(least.calls(), other.calls());
+        assert!(least.period().abs_diff(other.period()) <= Duration::from_nanos(4));
+    }
+
     #[test]
     fn printing_then_parsing_is_identity(bytes in 1..=MAX_MEMORY, milliseconds in 1_u64..=3_600_000, millicores in 1..=1_024_000_u32) {
         assert_eq!(memory(&print_size(bytes)).unwrap(), bytes);
@@ -165,6 +226,6 @@ proptest::proptest! {
 
     #[test]
     fn no_text_panics(text in ".{0,40}") {
-        let _ = (memory(&text), output(&text), duration(&text), cpu_share(&text), concurrency(&text), rate(&text));
+        let _ = (memory(&text), output(&text), duration(&text), cpu_share(&text), concurrency(&text), rate(&text), traffic(&text), files(&text));
     }
 }

@@ -3,11 +3,11 @@ use std::time::Duration;
 
 use casemate_policy::{
     Admission, Clock, ClockMode, EnvironmentValue, Limits, LinkKind, Operation, Origin, Permitted,
-    Policy, RandomMode, RandomSource, Remedy, SocketAction, StorageAccess, Tenant, VirtualPath,
-    widens,
+    Policy, PolicyErrorKind, RandomMode, RandomSource, Remedy, SocketAction, StorageAccess, Tenant,
+    VirtualPath, widens,
 };
 
-use StorageAccess::{Read, Traverse, Write};
+use StorageAccess::{Read, Remove, Traverse, Write};
 
 use crate::{SEED, admit, identity, policy, roots, storage, verdict};
 
@@ -252,6 +252,114 @@ fn limits_are_the_least_over_the_defaults() {
 }
 
 #[test]
+fn widening_is_noticed_for_every_limit() {
+    // Once a limit is enforced it can be read; until then there is nothing that could widen.
+    let read = |key: &str, amount: &str| {
+        Policy::parse(&format!(
+            "version: \"1.0\"\npermissions:\n  resources: {{ limits: {{ {key}: {amount} }} }}\n"
+        ))
+    };
+    let mut seen = 0;
+    for (key, less, more) in [
+        ("memory", "1Mi", "2Mi"),
+        ("cpu", "100m", "200m"),
+        ("cpu-time", "1s", "2s"),
+        ("time", "1s", "2s"),
+        ("output", "1Ki", "2Ki"),
+        ("concurrency", "1", "2"),
+        ("rate", "10/m", "10/s"),
+        ("written", "1Mi", "2Mi"),
+        ("files", "10", "11"),
+        ("open-files", "10", "11"),
+        ("requests", "1", "2"),
+        ("sockets", "1", "2"),
+        ("sent", "1Mi", "2Mi"),
+        ("received", "1Mi", "2Mi"),
+    ] {
+        let (less, more) = match (read(key, less), read(key, more)) {
+            (Ok(less), Ok(more)) => (less, more),
+            (Err(error), Err(_)) => {
+                assert_eq!(error.kind, PolicyErrorKind::NotEnforced, "{error}");
+                continue;
+            }
+            _ => panic!("{key}"),
+        };
+        seen += 1;
+        assert!(widens(&less, &more), "{key}");
+        assert!(!widens(&more, &less), "{key}");
+        assert!(!widens(&less, &less), "{key}");
+        assert!(!widens(&Policy::empty(), &less), "{key}");
+        assert!(widens(&less, &Policy::empty()), "{key}");
+        let grant = |own: &Policy, ceiling: &Policy| *admit(own, Some(ceiling), &[]).limits();
+        assert_eq!(grant(&less, &more), grant(&more, &less), "{key}");
+        assert_eq!(grant(&less, &more), *admit(&less, None, &[]).limits());
+        let rules = more.rules();
+        assert_eq!(rules.len(), 1);
+        assert_eq!(
+            rules[0].section,
+            format!("permissions.resources.limits.{key}")
+        );
+        assert!(
+            rules[0].text.starts_with(&format!("{key}: ")),
+            "{}",
+            rules[0]
+        );
+    }
+    assert!(seen >= 6);
+}
+
+#[test]
+fn casemates_own_folder_is_out_of_reach_whatever_is_granted() {
+    let grant = admit(
+        &policy(
+            "version: \"1.0\"\npermissions:\n  storage:\n    allow: [{ uri: \"fs://w/**\", access: [read, write] }]\n",
+        ),
+        None,
+        &["w"],
+    );
+    let path = VirtualPath::parse("/w/casemate/policies/x.yaml").unwrap();
+    for (access, reason) in [
+        (Read, "denied.storage.read"),
+        (Traverse, "denied.storage.read"),
+        (Write, "denied.storage.write"),
+        (Remove, "denied.storage.write"),
+    ] {
+        let ask = |own| {
+            grant.decide(&Operation::Storage {
+                path: &path,
+                access,
+                own,
+            })
+        };
+        assert!(ask(false).is_ok());
+        let denial = ask(true).unwrap_err();
+        assert_eq!(denial.reason().as_str(), reason);
+        assert!(
+            denial.explanation().contains("Casemate's own folder"),
+            "{denial}"
+        );
+        assert_eq!((denial.rule(), denial.remedy()), (None, None));
+    }
+    for kind in [
+        LinkKind::Hard,
+        LinkKind::Symbolic,
+        LinkKind::Rename,
+        LinkKind::RenameFile,
+    ] {
+        let denial = grant
+            .decide(&Operation::StorageLink {
+                from: &path,
+                to: &path,
+                kind,
+                own: true,
+            })
+            .unwrap_err();
+        assert_eq!(denial.reason().as_str(), "denied.storage.link");
+        assert_eq!((denial.rule(), denial.remedy()), (None, None));
+    }
+}
+
+#[test]
 fn the_ceiling_takes_away() {
     let own = policy(
         "version: \"1.0\"\npermissions:\n  storage:\n    allow:\n      - { uri: \"fs://w/**\", access: [read, write] }\n      - { uri: \"fs://c/a\", access: [read] }\n  network:\n    allow:\n      - host: a.example\n      - host: b.example\n  environment:\n    allow:\n      - key: A\n      - key: B\n      - { key: C, value: own }\n      - { key: D, value: own }\n  clocks: full\n  random: secure\n",
@@ -282,6 +390,7 @@ fn the_ceiling_takes_away() {
         .decide(&Operation::Storage {
             path: &path,
             access: Read,
+            own: false,
         })
         .unwrap_err();
     assert_eq!(denial.remedy(), Some(&Remedy::Ceiling));
@@ -349,7 +458,8 @@ fn explanations_read_well() {
             "{}\n",
             grant.explain(&Operation::Storage {
                 path,
-                access: Write
+                access: Write,
+                own: false,
             })
         ));
     }
@@ -359,6 +469,7 @@ fn explanations_read_well() {
             from,
             to,
             kind: LinkKind::Rename,
+            own: false,
         },
         request("api.openai.com"),
         request("api.github.com"),
@@ -415,11 +526,13 @@ fn what_guests_say_cannot_reach_a_terminal_raw() {
         Operation::Storage {
             path: &path,
             access: Read,
+            own: false,
         },
         Operation::StorageLink {
             from: &path,
             to: &path,
             kind: LinkKind::Hard,
+            own: false,
         },
         request(&host),
         Operation::Lookup { name: &host },

@@ -31,6 +31,7 @@ fn the_seed_example_loads_verbatim() {
             .decide(&Operation::Storage {
                 path: &path,
                 access,
+                own: false,
             })
             .map(|_| ())
             .map_err(|denial| denial.reason())
@@ -371,7 +372,8 @@ fn s147_nothing_written_is_nothing_allowed() {
                 grant
                     .decide(&Operation::Storage {
                         path: &path,
-                        access
+                        access,
+                        own: false,
                     })
                     .is_err()
             );
@@ -543,7 +545,8 @@ fn s064_many_rules_load_and_decide_quickly() {
             grant
                 .decide(&Operation::Storage {
                     path: &path,
-                    access: StorageAccess::Write
+                    access: StorageAccess::Write,
+                    own: false,
                 })
                 .is_ok()
         );

@@ -61,6 +61,7 @@ fn storage(grant: &Grant, access: StorageAccess, path: &str) -> String {
         &Operation::Storage {
             path: &path,
             access,
+            own: false,
         },
     )
 }

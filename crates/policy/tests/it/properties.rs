@@ -375,7 +375,11 @@ fn answers(grant: &Grant) -> Vec<bool> {
             StorageAccess::Write,
             StorageAccess::Traverse,
         ] {
-            ask(&Operation::Storage { path, access });
+            ask(&Operation::Storage {
+                path,
+                access,
+                own: false,
+            });
         }
     }
     assert_eq!(paths.len() * 3, LOOKS);
@@ -383,12 +387,18 @@ fn answers(grant: &Grant) -> Vec<bool> {
         ask(&Operation::Storage {
             path,
             access: StorageAccess::Remove,
+            own: false,
         });
     }
     for from in paths.iter().step_by(7) {
         for to in paths.iter().step_by(5) {
             for kind in [LinkKind::Rename, LinkKind::RenameFile] {
-                ask(&Operation::StorageLink { from, to, kind });
+                ask(&Operation::StorageLink {
+                    from,
+                    to,
+                    kind,
+                    own: false,
+                });
             }
         }
     }
@@ -469,7 +479,7 @@ proptest! {
         let grant = admit(&draft.policy(), ceiling.as_ref(), &["w"]);
         let path = VirtualPath::parse(uri.trim_start_matches("fs:/").trim_end_matches("/**")).unwrap_or_else(|_| VirtualPath::root());
         for access in [StorageAccess::Read, StorageAccess::Write, StorageAccess::Traverse] {
-            let operation = Operation::Storage { path: &path, access };
+            let operation = Operation::Storage { path: &path, access, own: false };
             let explanation = grant.explain(&operation);
             match grant.decide(&operation) {
                 Ok(permit) => {
@@ -510,7 +520,7 @@ proptest! {
         let grant = admit(&draft.policy(), None, &["w", "c"]);
         let path = VirtualPath::parse(uri.trim_start_matches("fs:/").trim_end_matches("/**")).unwrap_or_else(|_| VirtualPath::root());
         for access in [StorageAccess::Read, StorageAccess::Write, StorageAccess::Traverse] {
-            let operation = Operation::Storage { path: &path, access };
+            let operation = Operation::Storage { path: &path, access, own: false };
             let Err(denial) = grant.decide(&operation) else { continue };
             let Some(casemate_policy::Remedy::Grant(arguments)) = denial.remedy() else { continue };
             let [word, uri] = arguments.as_slice() else { panic!("{arguments:?}") };
@@ -594,7 +604,7 @@ proptest! {
         for bound in [&["w", "c"][..], &["w"][..]] {
             let grant = admit(&policy, ceiling.as_ref(), bound);
             for mount in grant.mounts() {
-                let allowed = grant.decide(&Operation::Storage { path: &mount.guest, access: StorageAccess::Traverse }).is_ok();
+                let allowed = grant.decide(&Operation::Storage { path: &mount.guest, access: StorageAccess::Traverse, own: false }).is_ok();
                 let unbound = mount.guest.as_str().starts_with("/c") && bound.len() == 1;
                 prop_assert_eq!(allowed, !unbound, "{}", mount.guest);
             }
@@ -671,7 +681,7 @@ proptest! {
         if !uri.contains('*') {
             let path = VirtualPath::parse(&uri.replacen("fs://", "/", 1).replacen("//", "/", 1)).unwrap();
             let access = if write { StorageAccess::Write } else { StorageAccess::Read };
-            let operation = Operation::Storage { path: &path, access };
+            let operation = Operation::Storage { path: &path, access, own: false };
             prop_assert!(admit(&after, None, &["w", "c"]).decide(&operation).is_err());
         }
     }
@@ -692,13 +702,13 @@ proptest! {
                 let path = VirtualPath::parse(text).unwrap();
                 let denied = deny.iter().any(|uri| plain::denied(uri, text));
                 let expected = !denied && allow.iter().any(|uri| plain::allowed(uri, text));
-                let operation = Operation::Storage { path: &path, access: StorageAccess::Read };
+                let operation = Operation::Storage { path: &path, access: StorageAccess::Read, own: false };
                 prop_assert_eq!(grant.decide(&operation).is_ok(), expected, "{}", text);
                 // Whoever can read something can look at all the directories that lead there from a mount.
                 if expected {
                     for directory in std::iter::successors(Some(path), VirtualPath::parent) {
                         if grant.mounts().iter().any(|mount| directory.starts_with(&mount.guest)) {
-                            let look = Operation::Storage { path: &directory, access: StorageAccess::Traverse };
+                            let look = Operation::Storage { path: &directory, access: StorageAccess::Traverse, own: false };
                             prop_assert!(grant.decide(&look).is_ok(), "{} for {}", directory, text);
                         }
                     }

@@ -65,6 +65,7 @@ fn moved(grant: &Grant, from: &str, to: &str, kind: LinkKind) -> String {
             from: &from,
             to: &to,
             kind,
+            own: false,
         },
     )
 }
@@ -204,6 +205,7 @@ fn a_root_that_is_not_bound_is_denied_with_that_reason() {
             .decide(&Operation::Storage {
                 path: &path,
                 access,
+                own: false,
             })
             .unwrap_err();
         assert_eq!(
@@ -231,6 +233,7 @@ fn a_root_that_is_not_bound_is_denied_with_that_reason() {
         .decide(&Operation::Storage {
             path: &path,
             access: Read,
+            own: false,
         })
         .unwrap_err();
     assert!(matches!(denial.remedy(), Some(Remedy::Grant(_))));
@@ -249,6 +252,7 @@ fn remedies_name_the_narrowest_grant() {
             .decide(&Operation::Storage {
                 path: &path,
                 access,
+                own: false,
             })
             .unwrap_err();
         denial.remedy().map(ToString::to_string)
@@ -316,6 +320,7 @@ fn s053_s055_links_are_always_denied() {
                 from: &from,
                 to: &to,
                 kind,
+                own: false,
             })
             .unwrap_err();
         assert_eq!(denial.reason().as_str(), "denied.storage.link");
@@ -487,6 +492,7 @@ fn a_denial_by_a_deny_rule_names_it_and_tells_nothing_of_what_is_there() {
         let operation = Operation::Storage {
             path: &path,
             access,
+            own: false,
         };
         let denial = grant.decide(&operation).unwrap_err();
         assert_eq!(denial.reason().as_str(), reason, "{operation}");
@@ -658,6 +664,7 @@ fn a_deny_rule_of_the_ceiling_counts() {
     let operation = Operation::Storage {
         path: &path,
         access: Read,
+        own: false,
     };
     let denial = grant.decide(&operation).unwrap_err();
     assert_eq!(denial.remedy(), Some(&Remedy::Ceiling));
@@ -786,7 +793,11 @@ fn a_thousand_rules_are_judged_quickly() {
     for _ in 0..rounds {
         for path in &paths {
             for access in [Read, Write, Traverse] {
-                let _ = std::hint::black_box(grant.decide(&Operation::Storage { path, access }));
+                let _ = std::hint::black_box(grant.decide(&Operation::Storage {
+                    path,
+                    access,
+                    own: false,
+                }));
             }
         }
     }

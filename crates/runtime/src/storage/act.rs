@@ -380,10 +380,12 @@ impl Storage {
 
     /// `link-at`, `symlink-at` and `rename-at`: judged at both ends.
     fn ask_link(&self, from: &VirtualPath, to: &VirtualPath, kind: LinkKind) -> StorageResult<()> {
-        match self
-            .grant
-            .decide(&Operation::StorageLink { from, to, kind })
-        {
+        match self.grant.decide(&Operation::StorageLink {
+            from,
+            to,
+            kind,
+            own: false,
+        }) {
             Ok(_permit) => Ok(()),
             Err(denial) => {
                 self.trail.denied(&denial);

@@ -209,7 +209,11 @@ impl Storage {
     /// `no-entry` where nothing allows the guest to see the object, `not-permitted` where it
     /// may be seen in another way.
     pub(crate) fn ask(&self, path: &VirtualPath, access: StorageAccess) -> StorageResult<()> {
-        match self.grant.decide(&Operation::Storage { path, access }) {
+        match self.grant.decide(&Operation::Storage {
+            path,
+            access,
+            own: false,
+        }) {
             Ok(_permit) => Ok(()),
             Err(denial) => {
                 self.trail.denied(&denial);
@@ -229,6 +233,7 @@ impl Storage {
             .decide(&Operation::Storage {
                 path,
                 access: StorageAccess::Traverse,
+                own: false,
             })
             .is_ok()
     }
@@ -244,6 +249,7 @@ impl Storage {
         let operation = Operation::Storage {
             path,
             access: StorageAccess::Read,
+            own: false,
         };
         let subject = self.grant.explain(&operation).subject;
         self.trail.refused(reason, subject, explanation);

@@ -150,6 +150,7 @@ fn answer(grant: &Grant, question: &Question) -> Result<Answer, CommandError> {
             grant.explain(&Operation::Storage {
                 path: &path,
                 access,
+                own: false,
             })
         }
         Question::Network { request } => return request_answer(grant, request),
