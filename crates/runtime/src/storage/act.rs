@@ -3,6 +3,7 @@
 use super::walk::peek;
 use super::{
     Descriptor, Directory, EntryStream, Follow, Held, Located, OpenFile, Storage, StorageResult,
+    beneath,
 };
 use crate::wasi::bindings::filesystem::types::ErrorCode;
 use casemate_policy::{LinkKind, Operation, Reason, StorageAccess, VirtualPath};
@@ -182,17 +183,17 @@ impl Storage {
             return Err(ErrorCode::NotPermitted.into());
         }
         let place = self.place()?;
-        let mut flags = access_flags(request);
-        if request.truncate {
-            flags |= OFlags::TRUNC;
-        }
-        let handle = rustix::fs::openat(&located.parent, name.as_str(), flags, Mode::empty())?;
-        // Between the look and the open the name may have come to mean something else.
+        // By name, not through `/proc/self/fd`, which a container may not have; between the look
+        // and the open the name may have come to mean something else, so nothing is truncated yet.
+        let handle = beneath::open(&located.parent, name, access_flags(request), Mode::empty())?;
         let opened = rustix::fs::fstat(&handle)?;
         if (opened.st_dev, opened.st_ino) != (judged.st_dev, judged.st_ino)
             || FileType::from_raw_mode(opened.st_mode) != FileType::RegularFile
         {
             return Err(ErrorCode::Busy.into());
+        }
+        if request.truncate {
+            rustix::fs::ftruncate(&handle, 0)?;
         }
         Ok(open_file(File::from(handle), place, located, request))
     }
@@ -211,9 +212,9 @@ impl Storage {
         };
         let place = self.place()?;
         // EXCL: what appeared meanwhile was not judged.
-        let handle = rustix::fs::openat(
+        let handle = beneath::open(
             &located.parent,
-            name.as_str(),
+            name,
             access_flags(request) | OFlags::CREATE | OFlags::EXCL,
             Mode::from_raw_mode(FILE_MODE),
         )?;
@@ -279,10 +280,10 @@ impl Storage {
         self.ask(&directory.path, StorageAccess::Traverse)?;
         let place = self.place()?;
         let handle = self.open_directory(directory)?;
-        let readable = rustix::fs::openat(
+        let readable = beneath::open(
             &handle,
             ".",
-            OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
+            OFlags::RDONLY | OFlags::DIRECTORY,
             Mode::empty(),
         )?;
         Ok(EntryStream {
@@ -506,7 +507,7 @@ fn access_flags(request: OpenRequest) -> OFlags {
         (false, true) => OFlags::WRONLY,
         (_, false) => OFlags::RDONLY,
     };
-    access | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY
+    access | OFlags::NONBLOCK | OFlags::NOCTTY
 }
 
 fn open_file(

@@ -2,8 +2,8 @@
 //!
 //! Order of evaluation, and why:
 //!
-//! 1. A guest path is walked from its directory's root with `openat(O_PATH | O_NOFOLLOW)`, one
-//!    component per system call, so that no spelling, symlink or race leads elsewhere.
+//! 1. A guest path is walked from its directory's root, one component per `openat2`, as a
+//!    handle that gives no right to content, so that no spelling, symlink or race leads elsewhere.
 //! 2. Symlinks are read and walked by the same loop; what is judged is the canonical path
 //!    that the walk ends at, not the one that was asked for.
 //! 3. [`Storage::ask`] asks `Grant::decide` before anything is created, opened or changed.
@@ -13,6 +13,7 @@
 //! What is denied looks absent, unless the guest may see the object in another way.
 
 mod act;
+mod beneath;
 mod stream;
 mod walk;
 

@@ -1,6 +1,6 @@
 //! The walk from a bound root to an object.
 
-use super::{Directory, Storage, StorageError, StorageResult};
+use super::{Directory, Storage, StorageError, StorageResult, beneath};
 use crate::wasi::bindings::filesystem::types::ErrorCode;
 use casemate_policy::{MountPlace, Reason, StorageAccess, VirtualPath};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
@@ -39,19 +39,11 @@ pub(crate) struct Located {
     pub(crate) directory_wanted: bool,
 }
 
-const DIRECTORY: OFlags = OFlags::PATH
-    .union(OFlags::DIRECTORY)
-    .union(OFlags::NOFOLLOW)
-    .union(OFlags::CLOEXEC);
+const DIRECTORY: OFlags = OFlags::PATH.union(OFlags::DIRECTORY);
 
 /// Opens one component as a handle that gives no right to its content.
 pub(super) fn peek(parent: BorrowedFd<'_>, name: &str) -> rustix::io::Result<OwnedFd> {
-    rustix::fs::openat(
-        parent,
-        name,
-        OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC,
-        Mode::empty(),
-    )
+    beneath::open(parent, name, OFlags::PATH, Mode::empty())
 }
 
 /// What kind of object an open handle refers to.
@@ -83,7 +75,7 @@ impl Storage {
             Mode::empty(),
         )?;
         for component in directory.path.components().skip(skip) {
-            current = rustix::fs::openat(&current, component, DIRECTORY, Mode::empty())?;
+            current = beneath::open(&current, component, DIRECTORY, Mode::empty())?;
         }
         Ok(current)
     }

@@ -11,6 +11,7 @@ mod links;
 use crate::fixture::{Fixture, reason};
 use casemate_policy::RootName;
 use casemate_runtime::{CallReport, Outcome};
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::os::unix::fs::{MetadataExt as _, symlink};
@@ -34,6 +35,31 @@ permissions:
       - uri: "fs://workspace/**"
         access: ["read"]
 "#;
+
+/// What a run prints whose kernel has no `openat2`.
+pub(crate) const OPENAT2_ABSENT: &str = "files of guests are opened without openat2";
+
+/// Whether the kernel lets this thread use `openat2`.
+pub(crate) fn openat2_answers() -> bool {
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    match rustix::fs::openat2(CWD, ".", flags, Mode::empty(), ResolveFlags::BENEATH) {
+        Ok(_here) => true,
+        Err(errno) => {
+            assert_eq!(errno, rustix::io::Errno::NOSYS);
+            false
+        }
+    }
+}
+
+/// All of this module runs again in [`crate::without_openat2`], which reads what this prints.
+#[test]
+fn this_run_says_whether_it_has_openat2() {
+    if openat2_answers() {
+        println!("files of guests are opened with openat2");
+    } else {
+        println!("{OPENAT2_ABSENT}");
+    }
+}
 
 /// A workspace with files, links and special files, something outside of it, and a guest.
 struct Site {

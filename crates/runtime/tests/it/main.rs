@@ -24,6 +24,7 @@ mod resources;
 mod smoke;
 mod surface;
 mod values_through_guest;
+mod without_openat2;
 
 use common::component;
 
