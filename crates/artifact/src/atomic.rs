@@ -2,7 +2,7 @@
 
 use std::fs::{File, Metadata, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::read::FileKind;
@@ -105,4 +105,10 @@ pub(crate) enum TargetError {
 pub(crate) fn world_writable(metadata: &Metadata) -> Option<u32> {
     let mode = metadata.permissions().mode() & 0o7777;
     (mode & 0o002 != 0).then_some(mode)
+}
+
+/// The owner, where it is neither this user nor root.
+pub(crate) fn foreign_owner(metadata: &Metadata) -> Option<u32> {
+    let owner = metadata.uid();
+    (owner != 0 && owner != rustix::process::geteuid().as_raw()).then_some(owner)
 }

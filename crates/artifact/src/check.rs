@@ -3,14 +3,15 @@
 use std::ffi::OsStr;
 use std::fs::Metadata;
 use std::io;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use casemate_policy::ComponentName;
 use rustix::fs::Access;
 
-use crate::atomic::world_writable;
+use crate::atomic::{foreign_owner, world_writable};
 use crate::home::Home;
+use crate::protected::group_writable;
 use crate::read::FileKind;
 
 /// One thing that a person should look at.
@@ -32,7 +33,13 @@ pub enum Problem {
         /// The permission bits.
         mode: u32,
     },
-    /// Neither this user nor root owns it, so somebody else decides.
+    /// Everybody in its group may write it, too.
+    GroupWritable {
+        /// The permission bits.
+        mode: u32,
+    },
+    /// Neither this user nor root owns it, so somebody else decides; files that decide what is
+    /// allowed are not read until that is mended.
     ForeignOwner {
         /// Its owner's user id.
         owner: u32,
@@ -64,6 +71,7 @@ impl Finding {
         let path = self.path.display();
         match &self.problem {
             Problem::WorldWritable { .. } => Some(format!("chmod o-w {path}")),
+            Problem::GroupWritable { .. } => Some(format!("chmod g-w {path}")),
             Problem::OpenToOthers { .. } => Some(format!("chmod go-rwx {path}")),
             Problem::ForeignOwner { .. } => Some(format!("chown \"$(id -u)\" {path}")),
             Problem::NotWritable | Problem::Unreadable { .. } | Problem::WrongKind { .. } => {
@@ -83,7 +91,9 @@ impl Finding {
             | Problem::WrongKind { .. }
             | Problem::NotWritable
             | Problem::Unreadable { .. } => true,
-            Problem::OpenToOthers { .. } | Problem::NeverRead => false,
+            Problem::GroupWritable { .. } | Problem::OpenToOthers { .. } | Problem::NeverRead => {
+                false
+            }
         }
     }
 }
@@ -99,6 +109,10 @@ impl std::fmt::Display for Finding {
             Problem::ForeignOwner { owner } => {
                 write!(formatter, "{path} belongs to another user (uid {owner})")
             }
+            Problem::GroupWritable { mode } => write!(
+                formatter,
+                "{path} can be written by everybody in its group (mode {mode:04o})"
+            ),
             Problem::OpenToOthers { mode } => {
                 write!(formatter, "{path} is open to other users (mode {mode:04o})")
             }
@@ -180,8 +194,7 @@ impl Findings {
         if let Some(mode) = world_writable(metadata) {
             self.add(path, Problem::WorldWritable { mode });
         }
-        let owner = metadata.uid();
-        if owner != 0 && owner != rustix::process::geteuid().as_raw() {
+        if let Some(owner) = foreign_owner(metadata) {
             self.add(path, Problem::ForeignOwner { owner });
         }
     }
@@ -221,7 +234,15 @@ impl Findings {
         };
         match FileKind::of(metadata.file_type()) {
             Some(kind) => self.add(path, Problem::WrongKind { found: Some(kind) }),
-            None => self.owner_and_mode(path, &metadata),
+            None => {
+                self.owner_and_mode(path, &metadata);
+                // Worse was said above.
+                if world_writable(&metadata).is_none()
+                    && let Some(mode) = group_writable(path)
+                {
+                    self.add(path, Problem::GroupWritable { mode });
+                }
+            }
         }
     }
 

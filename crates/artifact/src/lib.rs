@@ -16,8 +16,8 @@
 //! - a file that Casemate writes is either the old one or the new one, never a part
 //!   ([`write_atomic`]);
 //! - a lock entry is written only after the bytes it names are on disk ([`LockFile::update`]);
-//! - a file that decides what is allowed is read within bounds, from a regular file that not
-//!   everybody can write, and "cannot be read" is never taken for "absent" ([`read_policy_file`]).
+//! - a file that decides what is allowed is read within bounds, from a regular file of this user or
+//!   of root that not everybody can write, and "cannot be read" is never taken for "absent" ([`read_policy_file`]).
 //!
 //! ```
 //! use casemate_artifact::{FetchLimits, Home, LockEntry, LockFile, Reference, fetch, sha256};
@@ -75,8 +75,8 @@ pub use home::{Home, HomeError};
 pub use lock::{Lock, LockEntry, LockError};
 pub use lock_file::LockFile;
 pub use protected::{
-    MAX_POLICY_BYTES, PolicyFileError, PolicyText, read_config_file, read_policy_file,
-    read_policy_path, update_policy_file, write_policy_file,
+    MAX_POLICY_BYTES, PolicyFileError, PolicyText, group_writable, read_config_file,
+    read_policy_file, read_policy_path, update_policy_file, write_policy_file,
 };
 pub use read::FileKind;
 pub use reference::{Reference, ReferenceError};

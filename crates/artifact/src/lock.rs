@@ -89,6 +89,14 @@ pub enum LockError {
         /// Its permission bits.
         mode: u32,
     },
+    /// Neither this user nor root owns it, so somebody else decides what runs.
+    #[error("{} belongs to another user (uid {owner}) and is not trusted", path.display())]
+    ForeignOwner {
+        /// The lock file.
+        path: PathBuf,
+        /// Its owner's user id.
+        owner: u32,
+    },
     /// A directory, pipe or device has the name of the lock.
     #[error("{} is {kind}; the lock is a regular file", path.display())]
     NotRegular {
@@ -158,6 +166,9 @@ impl LockError {
             )),
             LockError::FutureVersion { .. } => Some("upgrade casemate".to_owned()),
             LockError::WorldWritable { path, .. } => Some(format!("chmod o-w {}", path.display())),
+            LockError::ForeignOwner { path, .. } => {
+                Some(format!("chown \"$(id -u)\" {}", path.display()))
+            }
             LockError::NotRegular { path, .. } => Some(format!("move {} away", path.display())),
             LockError::Busy { path, .. } => Some(format!(
                 "see which process holds it: fuser {}",

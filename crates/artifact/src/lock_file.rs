@@ -1,6 +1,6 @@
 //! The lock on disk: read at any time, changed by one writer at a time.
 
-use crate::atomic::{Target, TargetError, world_writable};
+use crate::atomic::{Target, TargetError, foreign_owner, world_writable};
 use crate::guard::{GuardError, WriteGuard};
 use crate::home::Home;
 use crate::lock::{Lock, LockEntry, LockError, MAX_LOCK_BYTES};
@@ -14,8 +14,8 @@ impl LockFile {
     /// Reads the lock; a missing file is an empty lock.
     ///
     /// No lock is taken: the file is replaced by rename, so a reader sees a whole one. What cannot
-    /// be read, was written by a later version, contains a key that this release does not know, or
-    /// may be written by everybody is an error.
+    /// be read, was written by a later version, contains a key that this release does not know,
+    /// belongs to neither this user nor root, or may be written by everybody is an error.
     pub fn load(home: &Home) -> Result<Lock, LockError> {
         let path = home.lock_file();
         let file = match read_regular(&path, MAX_LOCK_BYTES, Links::Follow) {
@@ -36,6 +36,9 @@ impl LockFile {
                 });
             }
         };
+        if let Some(owner) = foreign_owner(&file.metadata) {
+            return Err(LockError::ForeignOwner { path, owner });
+        }
         if let Some(mode) = world_writable(&file.metadata) {
             return Err(LockError::WorldWritable { path, mode });
         }

@@ -1,17 +1,21 @@
 //! Files that decide what is allowed: policies, the ceiling, the configuration.
 //!
 //! Reading them fails closed, in this order: absent is absent only when nothing at all has the
-//! name; what is there must be a regular file, in a directory and with permission bits that keep
-//! other users from writing it, of bounded size, and text. The caller learns the hash of exactly
-//! the bytes it was given.
+//! name; what is there must be a regular file of bounded size; it must belong to this user or to
+//! root, and its permission bits must keep everybody else from writing it; the same must hold for
+//! its directory, and, where symbolic links lead to it, for the directory of each; and it must be
+//! text. Who is in its group may be meant to write it: that is told ([`group_writable`]), not
+//! refused. The caller learns the hash of exactly the bytes it was given.
 
+use std::fs::Metadata;
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use casemate_policy::{ComponentName, Digest};
 
-use crate::atomic::{Target, TargetError, directory_of, world_writable};
+use crate::atomic::{Target, TargetError, directory_of, foreign_owner, world_writable};
 use crate::digest::sha256;
 use crate::guard::{GuardError, WriteGuard};
 use crate::home::{Home, create_directory, disk_hint};
@@ -48,6 +52,14 @@ pub enum PolicyFileError {
         path: PathBuf,
         /// Its permission bits.
         mode: u32,
+    },
+    /// Neither this user nor root owns it, so somebody else decides what is in it.
+    #[error("{} belongs to another user (uid {owner}) and is not trusted", path.display())]
+    ForeignOwner {
+        /// The file, or the directory that it lies in.
+        path: PathBuf,
+        /// Its owner's user id.
+        owner: u32,
     },
     /// More than [`MAX_POLICY_BYTES`].
     #[error("{} is too large: at most {limit} bytes are allowed", path.display())]
@@ -98,6 +110,9 @@ impl PolicyFileError {
         match self {
             PolicyFileError::WorldWritable { path, .. } => {
                 Some(format!("chmod o-w {}", path.display()))
+            }
+            PolicyFileError::ForeignOwner { path, .. } => {
+                Some(format!("chown \"$(id -u)\" {}", path.display()))
             }
             PolicyFileError::NotRegular { path, .. } => {
                 Some(format!("see what it is: ls -ld {}", path.display()))
@@ -154,13 +169,8 @@ pub fn read_policy_path(path: &Path) -> Result<Option<PolicyText>, PolicyFileErr
             });
         }
     };
-    if let Some(mode) = world_writable(&file.metadata) {
-        return Err(PolicyFileError::WorldWritable {
-            path: path_buf(),
-            mode,
-        });
-    }
-    refuse_open_directory(directory_of(path))?;
+    refuse_strangers(path, &file.metadata)?;
+    refuse_open_way(path)?;
     let hash = sha256(&file.bytes);
     match String::from_utf8(file.bytes) {
         Ok(text) => Ok(Some(PolicyText { text, hash })),
@@ -181,6 +191,63 @@ pub fn read_policy_path(path: &Path) -> Result<Option<PolicyText>, PolicyFileErr
     }
 }
 
+/// The permission bits of a file that decides and that its whole group may write; `None` where only
+/// its owner may, or where there is none to look at.
+///
+/// On machines where each user has a group of his own that is as safe as it is usual, elsewhere it
+/// is not: a person is told.
+pub fn group_writable(path: &Path) -> Option<u32> {
+    let metadata = std::fs::metadata(path).ok()?;
+    let mode = metadata.permissions().mode() & 0o7777;
+    (mode & 0o020 != 0).then_some(mode)
+}
+
+/// Refuses what somebody else owns or everybody may write.
+fn refuse_strangers(path: &Path, metadata: &Metadata) -> Result<(), PolicyFileError> {
+    refuse_owner(path, metadata)?;
+    match world_writable(metadata) {
+        Some(mode) => Err(PolicyFileError::WorldWritable {
+            path: path.to_owned(),
+            mode,
+        }),
+        None => Ok(()),
+    }
+}
+
+fn refuse_owner(path: &Path, metadata: &Metadata) -> Result<(), PolicyFileError> {
+    match foreign_owner(metadata) {
+        Some(owner) => Err(PolicyFileError::ForeignOwner {
+            path: path.to_owned(),
+            owner,
+        }),
+        None => Ok(()),
+    }
+}
+
+/// More links than the kernel follows in one path.
+const MAX_LINKS: u32 = 40;
+
+/// Judges the directory of the file and of each link on the way to it: whoever writes there puts
+/// another link in place.
+fn refuse_open_way(path: &Path) -> Result<(), PolicyFileError> {
+    let mut at = path.to_owned();
+    for _ in 0..MAX_LINKS {
+        let directory = directory_of(&at).to_owned();
+        refuse_open_directory(&directory)?;
+        match std::fs::symlink_metadata(&at) {
+            // With the sticky bit everybody may put links there, only nobody may change another's.
+            Ok(metadata) if metadata.is_symlink() => refuse_owner(&at, &metadata)?,
+            // Here the way ends; what was opened there is judged by itself.
+            Ok(_) | Err(_) => return Ok(()),
+        }
+        match std::fs::read_link(&at) {
+            Ok(target) => at = directory.join(target),
+            Err(_) => return Ok(()),
+        }
+    }
+    Ok(())
+}
+
 /// A file that nobody may write can still be renamed away in a directory that everybody may write.
 fn refuse_open_directory(directory: &Path) -> Result<(), PolicyFileError> {
     let metadata = std::fs::metadata(directory).map_err(|source| PolicyFileError::Io {
@@ -188,6 +255,7 @@ fn refuse_open_directory(directory: &Path) -> Result<(), PolicyFileError> {
         path: directory.to_owned(),
         source,
     })?;
+    refuse_owner(directory, &metadata)?;
     match world_writable(&metadata) {
         // With the sticky bit (/tmp) only the owner of a file can rename it.
         Some(mode) if mode & 0o1000 == 0 => Err(PolicyFileError::WorldWritable {
@@ -201,8 +269,8 @@ fn refuse_open_directory(directory: &Path) -> Result<(), PolicyFileError> {
 /// Writes the policy of a component, whatever was there before.
 ///
 /// The write is atomic and keeps the permission bits of the file; a new file is for its owner only
-/// (0600). A symbolic link stays, and the file it leads to is replaced. A file that everybody may
-/// write is refused, as it is for reading.
+/// (0600). A symbolic link stays, and the file it leads to is replaced. What is not trusted for
+/// reading is refused.
 pub fn write_policy_file(
     home: &Home,
     name: &ComponentName,
@@ -258,7 +326,7 @@ fn write(home: &Home, name: &ComponentName, text: &str) -> Result<(), PolicyFile
             source,
         }
     })?;
-    refuse_open_directory(&home.policies_dir())?;
+    refuse_open_way(&path)?;
     let target = match Target::resolve(&path) {
         Ok(target) => target,
         Err(TargetError::NotRegular(kind)) => {
@@ -272,8 +340,8 @@ fn write(home: &Home, name: &ComponentName, text: &str) -> Result<(), PolicyFile
             });
         }
     };
-    if let Some(mode) = target.existing.as_ref().and_then(world_writable) {
-        return Err(PolicyFileError::WorldWritable { path, mode });
+    if let Some(metadata) = &target.existing {
+        refuse_strangers(&path, metadata)?;
     }
     target
         .write(text.as_bytes())

@@ -257,6 +257,7 @@ fn lock(error: &LockError) -> Told {
         LockError::Malformed { .. }
         | LockError::FutureVersion { .. }
         | LockError::WorldWritable { .. }
+        | LockError::ForeignOwner { .. }
         | LockError::NotRegular { .. }
         | LockError::TooLarge { .. } => ExitStatus::Usage,
         _ => ExitStatus::Failed,
@@ -268,6 +269,7 @@ fn policy_file(error: &PolicyFileError) -> Told {
     let status = match error {
         PolicyFileError::NotRegular { .. }
         | PolicyFileError::WorldWritable { .. }
+        | PolicyFileError::ForeignOwner { .. }
         | PolicyFileError::TooLarge { .. }
         | PolicyFileError::NotText { .. } => ExitStatus::Usage,
         _ => ExitStatus::Failed,

@@ -3,8 +3,8 @@
 use std::os::unix::fs::symlink;
 
 use casemate_artifact::{
-    FileKind, PolicyFileError, PolicyText, read_config_file, read_policy_file, read_policy_path,
-    sha256, update_policy_file, write_policy_file,
+    FileKind, LockError, LockFile, PolicyFileError, PolicyText, group_writable, read_config_file,
+    read_policy_file, read_policy_path, sha256, update_policy_file, write_policy_file,
 };
 use casemate_policy::ComponentName;
 
@@ -180,6 +180,140 @@ fn what_everybody_may_write_is_not_trusted() {
         read_config_file(&home),
         Err(PolicyFileError::WorldWritable { .. })
     ));
+}
+
+/// Somebody else on the machine.
+const STRANGER: u32 = 12_345;
+
+fn give_away(path: &std::path::Path) {
+    std::os::unix::fs::lchown(path, Some(STRANGER), None).unwrap();
+}
+
+/// Only root can give files away; elsewhere this part of a test has nothing to look at.
+fn can_give_away() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+fn foreign(error: &PolicyFileError, whose: &std::path::Path) {
+    assert!(
+        matches!(error, PolicyFileError::ForeignOwner { owner: STRANGER, path } if path == whose),
+        "{error}"
+    );
+    let hint = error.hint().unwrap();
+    assert_eq!(hint, format!("chown \"$(id -u)\" {}", whose.display()));
+}
+
+#[test]
+fn s149_what_somebody_else_owns_is_not_trusted() {
+    if !can_give_away() {
+        return;
+    }
+    let (_directory, home) = home();
+    write_policy_file(&home, &tool(), TEXT).unwrap();
+    let path = home.policy_file(&tool());
+    give_away(&path);
+    foreign(&read_policy_file(&home, &tool()).unwrap_err(), &path);
+    let refused = write_policy_file(&home, &tool(), "x: 1").unwrap_err();
+    foreign(&refused, &path);
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), TEXT);
+    // Who owns the directory puts another file in place.
+    std::fs::remove_file(&path).unwrap();
+    write_policy_file(&home, &tool(), TEXT).unwrap();
+    give_away(&home.policies_dir());
+    let refused = read_policy_file(&home, &tool()).unwrap_err();
+    foreign(&refused, &home.policies_dir());
+    // What decides which bytes run is held to the same.
+    crate::install(&home, "tool", "1");
+    give_away(&home.lock_file());
+    assert!(matches!(
+        LockFile::load(&home),
+        Err(LockError::ForeignOwner {
+            owner: STRANGER,
+            ..
+        })
+    ));
+}
+
+#[test]
+fn s149_a_link_is_as_good_as_what_it_leads_through() {
+    let (directory, home) = home();
+    let path = home.policy_file(&tool());
+    let place = |name: &str, mode: u32| {
+        let place = directory.path().join(name);
+        std::fs::create_dir(&place).unwrap();
+        set_mode(&place, mode);
+        place
+    };
+    // As /tmp is, and a directory where everybody renames everything.
+    let (sticky, open, own) = (
+        place("sticky", 0o1777),
+        place("open", 0o777),
+        place("own", 0o755),
+    );
+    for place in [&sticky, &open, &own] {
+        std::fs::write(place.join("tool.yaml"), TEXT).unwrap();
+    }
+    // Two links: the second lies in the directory of the name.
+    symlink(own.join("tool.yaml"), open.join("link.yaml")).unwrap();
+    symlink("../own/tool.yaml", sticky.join("link.yaml")).unwrap();
+    let led = |to: &std::path::Path| {
+        let _ = std::fs::remove_file(&path);
+        symlink(to, &path).unwrap();
+        read_policy_file(&home, &tool())
+    };
+    for trusted in ["sticky/tool.yaml", "own/tool.yaml", "sticky/link.yaml"] {
+        led(&directory.path().join(trusted)).unwrap();
+    }
+    for way in ["open/tool.yaml", "open/link.yaml"] {
+        let error = led(&directory.path().join(way)).unwrap_err();
+        assert!(
+            matches!(&error, PolicyFileError::WorldWritable { mode: 0o777, path } if path == &open),
+            "{error}"
+        );
+        assert!(write_policy_file(&home, &tool(), "x: 1").is_err());
+    }
+    set_mode(&own.join("tool.yaml"), 0o602);
+    let error = led(&own.join("tool.yaml")).unwrap_err();
+    assert!(
+        matches!(error, PolicyFileError::WorldWritable { mode: 0o602, .. }),
+        "{error}"
+    );
+    set_mode(&own.join("tool.yaml"), 0o600);
+    if can_give_away() {
+        // Everybody can put a link into /tmp; this one leads to what is trusted.
+        give_away(&sticky.join("link.yaml"));
+        foreign(
+            &led(&sticky.join("link.yaml")).unwrap_err(),
+            &sticky.join("link.yaml"),
+        );
+        give_away(&sticky.join("tool.yaml"));
+        foreign(&led(&sticky.join("tool.yaml")).unwrap_err(), &path);
+    }
+}
+
+#[test]
+fn s149_what_its_group_may_write_is_read_and_told() {
+    let (_directory, home) = home();
+    write_policy_file(&home, &tool(), TEXT).unwrap();
+    let path = home.policy_file(&tool());
+    assert_eq!(group_writable(&path), None);
+    set_mode(&path, 0o664);
+    assert_eq!(group_writable(&path), Some(0o664));
+    read_policy_file(&home, &tool()).unwrap().unwrap();
+    let told: Vec<String> = home
+        .check()
+        .iter()
+        .filter(|finding| !finding.is_error())
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(
+        told,
+        [format!(
+            "{} can be written by everybody in its group (mode 0664)",
+            path.display()
+        )]
+    );
+    assert_eq!(group_writable(&home.policies_dir().join("none.yaml")), None);
 }
 
 #[test]
