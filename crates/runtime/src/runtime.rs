@@ -16,12 +16,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 /// Distance between two looks at the home for changes.
 const WATCH_INTERVAL: Duration = Duration::from_millis(250);
+/// How long the home must have been quiet before a change is taken over. A file that is written in
+/// place is there by half for a while, and half of a policy can allow more than the whole.
+const QUIET: Duration = Duration::from_millis(100);
+/// How long changes may go on before the log tells that none is taken over.
+const RESTLESS: Duration = Duration::from_secs(5);
 
 /// Why a runtime could not be opened or reloaded.
 #[derive(Debug, thiserror::Error)]
@@ -207,6 +212,16 @@ impl Shared {
     }
 }
 
+/// A change of the home that is not taken over yet.
+struct Change {
+    /// What was seen last.
+    stamp: Stamp,
+    /// When it was first seen that something changes.
+    since: Instant,
+    /// Whether the log was told that it goes on.
+    told: bool,
+}
+
 #[derive(Default)]
 struct State {
     stamp: Option<Stamp>,
@@ -290,12 +305,7 @@ impl Runtime {
     ///
     /// Fails when the lock cannot be read; the old catalog stays.
     pub fn refresh(&self) -> Result<bool, OpenError> {
-        let stamp = self.home.stamp();
-        let known = {
-            let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-            state.stamp.as_ref() == Some(&stamp)
-        };
-        if known {
+        if self.has_loaded(&self.home.stamp()) {
             return Ok(false);
         }
         self.reload()?;
@@ -303,37 +313,82 @@ impl Runtime {
     }
 
     /// Follows changes of the home until `stop` is cancelled.
+    ///
+    /// A change is taken over once nothing has changed for a tenth of a second, and only if nothing
+    /// changed while it was read: until then the state before stays.
     pub async fn watch(self: Arc<Self>, stop: CancellationToken) {
-        let mut interval = tokio::time::interval(WATCH_INTERVAL);
-        interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut complained = false;
+        let mut change: Option<Change> = None;
         loop {
+            let pause = if change.is_some() {
+                QUIET
+            } else {
+                WATCH_INTERVAL
+            };
             tokio::select! {
                 () = stop.cancelled() => return,
-                _ = interval.tick() => {}
+                () = tokio::time::sleep(pause) => {}
             }
             let runtime = Arc::clone(&self);
-            let refreshed = tokio::task::spawn_blocking(move || {
-                let changed = runtime.refresh();
-                if matches!(changed, Ok(true)) {
-                    runtime.warm();
+            let looked = tokio::task::spawn_blocking(move || runtime.follow(change)).await;
+            change = match looked {
+                Ok(Ok(change)) => {
+                    complained &= change.is_some();
+                    change
                 }
-                changed
-            })
-            .await;
-            match refreshed {
-                Ok(Ok(_)) => complained = false,
-                Ok(Err(error)) if !complained => {
-                    complained = true;
-                    tracing::error!(
-                        error = chain(&error),
-                        "the change is not taken over, the last good state stays"
+                Ok(Err(error)) => {
+                    if !complained {
+                        complained = true;
+                        tracing::error!(
+                            error = chain(&error),
+                            "the change is not taken over, the last good state stays"
+                        );
+                    }
+                    None
+                }
+                Err(error) => {
+                    tracing::error!(%error, "reload failed");
+                    None
+                }
+            };
+        }
+    }
+
+    /// One look at the home: takes over the change that was seen before if it has stayed, and returns
+    /// the one to look at again.
+    fn follow(&self, before: Option<Change>) -> Result<Option<Change>, OpenError> {
+        let stamp = self.home.stamp();
+        if self.has_loaded(&stamp) {
+            return Ok(None);
+        }
+        match before {
+            Some(before) if before.stamp == stamp => {
+                if self.rebuild(Some(&stamp))? {
+                    self.warm();
+                    return Ok(None);
+                }
+                Ok(Some(before))
+            }
+            Some(mut before) => {
+                if !before.told && before.since.elapsed() > RESTLESS {
+                    before.told = true;
+                    tracing::warn!(
+                        "files of the home keep changing: the last good state stays until they are left alone"
                     );
                 }
-                Ok(Err(_)) => {}
-                Err(error) => tracing::error!(%error, "reload failed"),
+                Ok(Some(Change { stamp, ..before }))
             }
+            None => Ok(Some(Change {
+                stamp,
+                since: Instant::now(),
+                told: false,
+            })),
         }
+    }
+
+    fn has_loaded(&self, stamp: &Stamp) -> bool {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.stamp.as_ref() == Some(stamp)
     }
 
     /// Builds the catalog anew from the lock and the policy files, and publishes it whole.
@@ -342,9 +397,18 @@ impl Runtime {
     ///
     /// Fails when the lock cannot be read; the old catalog stays.
     pub fn reload(&self) -> Result<(), OpenError> {
+        self.rebuild(None).map(drop)
+    }
+
+    /// As [`Runtime::reload`]; with an expected state of the home only if that is what is there, before
+    /// the reading and after it. Returns whether a catalog was published.
+    fn rebuild(&self, expected: Option<&Stamp>) -> Result<bool, OpenError> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         // Taken before reading, so that a change during the reading is seen next time.
         let stamp = self.home.stamp();
+        if expected.is_some_and(|expected| *expected != stamp) {
+            return Ok(false);
+        }
         let lock = LockFile::load(&self.home)?;
         let previous = self.catalog();
         let mut catalog = Catalog::default();
@@ -359,6 +423,9 @@ impl Runtime {
                 self.publish(&mut catalog, installed);
             }
         }
+        if expected.is_some() && self.home.stamp() != stamp {
+            return Ok(false);
+        }
         for problem in &catalog.problems {
             if !previous.problems.contains(problem) {
                 tracing::warn!(
@@ -372,7 +439,7 @@ impl Runtime {
         state.plans = plans;
         state.stamp = Some(stamp);
         self.catalogs.send_replace(Arc::new(catalog));
-        Ok(())
+        Ok(true)
     }
 
     fn load(
