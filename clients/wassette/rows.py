@@ -191,7 +191,7 @@ def _(server, around):
     return f"granted; {reads('secret/key.txt')(server, around)}"
 
 
-@row("an endless loop", 'resources: {limits: {cpu: "100m"}}', "ended (limit.cpu)")
+@row("an endless loop", 'resources: {limits: {cpu: "50m"}}', "ended (limit.cpu)")
 def _(server, around):
     number = server.begin_call("spin")
     answer = server.answer(number, LOOPS)
@@ -205,7 +205,7 @@ def _(server, around):
     return f"not ended in {LOOPS} s; cancelled, it {'runs on' if goes_on else 'stops'}"
 
 
-@row("as many loops as processors, and a ping", 'resources: {limits: {cpu: "100m"}}', "ping answered")
+@row("as many loops as processors, and a ping", 'resources: {limits: {cpu: "50m"}}', "ping answered")
 def _(server, around):
     for _ in range(len(os.sched_getaffinity(0))):
         server.begin_call("spin")
