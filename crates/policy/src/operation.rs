@@ -1,7 +1,7 @@
 //! What a guest asks for.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::path::VirtualPath;
 
@@ -60,6 +60,13 @@ pub enum Operation<'a> {
     Lookup {
         /// A name in canonical form, or an address without brackets; see [`crate::lookup_name`].
         name: &'a str,
+    },
+    /// An address that a permitted lookup found, before the guest is told of it.
+    LookupAnswer {
+        /// The name that was looked up, in canonical form.
+        name: &'a str,
+        /// One of the addresses that it leads to.
+        address: IpAddr,
     },
     /// A connection of a raw TCP socket.
     TcpConnect {
@@ -195,7 +202,9 @@ impl fmt::Display for Operation<'_> {
             Self::HttpRequest { host, port, .. } => write_network(formatter, host, *port),
             // The address is not part of it: what a name leads to is nothing for a model.
             Self::Connect { host, address, .. } => write_network(formatter, host, address.port()),
-            Self::Lookup { name } => write!(formatter, "dns {name}"),
+            Self::Lookup { name } | Self::LookupAnswer { name, .. } => {
+                write!(formatter, "dns {name}")
+            }
             // With a lease the guest knows the name; without one it gave the address itself.
             Self::TcpConnect {
                 name: Some(name),

@@ -7,6 +7,7 @@
 use crate::egress::{Budget, Gate, Listeners, Network, Traffic};
 use crate::limits::{MemoryLimiter, Meter};
 use crate::output::Capture;
+use crate::sockets::Sockets;
 use crate::storage::{Roots, Storage};
 use crate::wasi::clocks::CallClock;
 use crate::wasi::http::FIELD_SIZE_LIMIT;
@@ -170,6 +171,7 @@ pub(crate) struct Guest {
     environment: Arc<BTreeMap<String, String>>,
     http: WasiHttpCtx,
     gate: Gate,
+    sockets: Sockets,
     pub(crate) memory: MemoryLimiter,
     pub(crate) meter: Arc<Meter>,
 }
@@ -219,11 +221,9 @@ impl Guest {
         (&mut self.gate, &mut self.table, &mut self.http)
     }
 
-    /// Asks for something that no policy of this release can permit.
-    pub(crate) fn refuse(&self, operation: &Operation<'_>) {
-        if let Err(denial) = self.grant.decide(operation) {
-            self.trail.denied(&denial);
-        }
+    /// What decides about raw sockets and lookups, beside the resources that it acts on.
+    pub(crate) fn sockets(&mut self) -> (&mut Sockets, &mut ResourceTable) {
+        (&mut self.sockets, &mut self.table)
     }
 
     /// Asks for the clock; a refusal ends the call and names the capability.
@@ -300,6 +300,7 @@ pub(crate) fn store(
     let clocks = grant.clocks();
     let mut table = ResourceTable::new();
     table.set_max_capacity(MAX_RESOURCES);
+    let budget = Arc::new(Budget::of(limits));
     let mut http = WasiHttpCtx::new();
     http.set_field_size_limit(FIELD_SIZE_LIMIT);
     let guest = Guest {
@@ -326,7 +327,16 @@ pub(crate) fn store(
             surroundings.network.clone(),
             Arc::clone(&surroundings.listeners),
             surroundings.pool.clone(),
-            Arc::new(Budget::default()),
+            Arc::clone(&budget),
+            Arc::clone(&observed.traffic),
+        ),
+        sockets: Sockets::new(
+            Arc::clone(grant),
+            observed.trail.clone(),
+            surroundings.network.clone(),
+            Arc::clone(&surroundings.listeners),
+            surroundings.pool.clone(),
+            budget,
             Arc::clone(&observed.traffic),
         ),
         memory: MemoryLimiter::new(limits.memory, Arc::clone(&observed.meter)),

@@ -44,6 +44,7 @@ mod native;
 mod output;
 mod runtime;
 pub mod schema;
+mod sockets;
 mod storage;
 pub mod value;
 mod wasi;
@@ -55,9 +56,8 @@ pub use call::{CallReport, Outcome};
 pub use catalog::{Annotations, Args, Catalog, Problem, StartError, Tool, ToolSpec};
 pub use component::{PrepareError, chain};
 pub use egress::{
-    Deadlines, Dialer, Dns, MAX_ADDRESSES, MAX_CONNECTIONS, MAX_LOOKUP_TIME, MAX_LOOKUPS,
-    MAX_REQUEST_BODIES, MAX_REQUESTS, MAX_RESPONSE_BODIES, MAX_RESPONSE_HEAD, MAX_RESPONSE_HEADERS,
-    Network, Pending, ResolveError, Resolver, TrustRoots,
+    Deadlines, Dialer, Dns, LEASE, MAX_ADDRESSES, MAX_CONNECTIONS, MAX_LOOKUP_TIME, MAX_LOOKUPS,
+    MAX_RESPONSE_HEAD, MAX_RESPONSE_HEADERS, Network, Pending, ResolveError, Resolver, TrustRoots,
 };
 pub use enforce::DenialRecord;
 pub use engine::EngineError;
@@ -66,4 +66,5 @@ pub use output::Captured;
 pub use runtime::{OpenError, Runtime, RuntimeBuilder, audit_file};
 /// A certificate in DER, as [`TrustRoots`] takes it.
 pub use rustls::pki_types::CertificateDer;
+pub use sockets::{MAX_CALL_LOOKUPS, MAX_LOOKUPS_PER_CALL};
 pub use storage::Roots;

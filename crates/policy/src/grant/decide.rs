@@ -77,7 +77,7 @@ impl Grant {
                 let request = Request::of(scheme, host, address.port(), method, path);
                 self.decide_connection(operation, request, address.ip(), own)
             }
-            Operation::Lookup { .. } => Err(deny(
+            Operation::Lookup { .. } | Operation::LookupAnswer { .. } => Err(deny(
                 operation,
                 Reason::Dns,
                 "names are not looked up for components in this release",
@@ -363,6 +363,7 @@ fn subject(operation: &Operation<'_>) -> String {
         Operation::HttpRequest { .. }
         | Operation::Connect { .. }
         | Operation::Lookup { .. }
+        | Operation::LookupAnswer { .. }
         | Operation::Socket { .. }
         | Operation::TcpConnect { .. }
         | Operation::Environment { .. }

@@ -6,16 +6,7 @@ use super::{EnvironmentSource, Permissions};
 use crate::error::{Located, Place, PolicyError, PolicyErrorKind};
 
 /// Limits that nothing keeps yet.
-const LIMITS: &[&str] = &[
-    "rate",
-    "written",
-    "files",
-    "open-files",
-    "requests",
-    "sockets",
-    "sent",
-    "received",
-];
+const LIMITS: &[&str] = &["rate", "written", "files", "open-files", "sockets"];
 
 pub(super) fn check(permissions: &Permissions) -> Result<(), PolicyError> {
     let mut refused: Vec<(Place, String)> = Vec::new();

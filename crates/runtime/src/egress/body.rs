@@ -40,7 +40,9 @@ pub(super) fn over_limit(trail: &Trail, subject: &str, what: &str, limit: u64) {
     trail.refused(
         Reason::LimitBody,
         subject.to_owned(),
-        &format!("the {what} bodies of one call may have {limit} bytes together"),
+        &format!(
+            "the {what} bodies and raw connections of one call may have {limit} bytes together"
+        ),
     );
 }
 

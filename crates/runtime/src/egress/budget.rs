@@ -1,6 +1,6 @@
 //! What the requests and sockets of one call may use together, and what they have used.
 
-use super::network::{MAX_REQUEST_BODIES, MAX_REQUESTS, MAX_RESPONSE_BODIES};
+use casemate_policy::Limits;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -37,22 +37,37 @@ pub(crate) struct OverBudget(pub(crate) u64);
 /// The bounds of one call, shared by its requests and sockets.
 #[derive(Debug)]
 pub(crate) struct Budget {
+    requests: u32,
     places: Arc<Semaphore>,
-    request_bodies: AtomicU64,
-    response_bodies: AtomicU64,
+    sent: Spending,
+    received: Spending,
 }
 
-impl Default for Budget {
-    fn default() -> Self {
-        Self {
-            places: Arc::new(Semaphore::new(MAX_REQUESTS)),
-            request_bodies: AtomicU64::new(0),
-            response_bodies: AtomicU64::new(0),
-        }
-    }
+/// Bytes that were used of those that may be.
+#[derive(Debug)]
+struct Spending {
+    limit: u64,
+    used: AtomicU64,
 }
 
 impl Budget {
+    /// The bounds that a policy sets: requests at once, and bytes in both directions, of which the
+    /// heads of requests and responses are none.
+    pub(crate) fn of(limits: &Limits) -> Self {
+        Self {
+            requests: limits.requests,
+            places: Arc::new(Semaphore::new(limits.requests as usize)),
+            sent: Spending::up_to(limits.sent),
+            received: Spending::up_to(limits.received),
+        }
+    }
+
+    /// Requests that may be under way at once. One is under way until its bodies, in both
+    /// directions, have come to their end or were dropped.
+    pub(super) fn requests(&self) -> u32 {
+        self.requests
+    }
+
     /// A place for one more request at the same time, if there is one.
     pub(super) fn place(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.places).try_acquire_owned().ok()
@@ -60,29 +75,42 @@ impl Budget {
 
     /// Whether so much could still be sent.
     pub(super) fn could_send(&self, bytes: u64) -> Result<(), OverBudget> {
-        let sent = self.request_bodies.load(Ordering::Relaxed);
-        within(sent.saturating_add(bytes), MAX_REQUEST_BODIES)
+        self.sent.could(bytes)
     }
 
     pub(crate) fn send(&self, bytes: usize) -> Result<(), OverBudget> {
-        spend(&self.request_bodies, bytes, MAX_REQUEST_BODIES)
+        self.sent.spend(bytes)
     }
 
     pub(crate) fn receive(&self, bytes: usize) -> Result<(), OverBudget> {
-        spend(&self.response_bodies, bytes, MAX_RESPONSE_BODIES)
+        self.received.spend(bytes)
     }
 }
 
-fn spend(spent: &AtomicU64, bytes: usize, limit: u64) -> Result<(), OverBudget> {
-    let bytes = bytes as u64;
-    // What is refused counts as well, so that it stays refused; 2^64 bytes never come.
-    let before = spent.fetch_add(bytes, Ordering::Relaxed);
-    within(before.saturating_add(bytes), limit)
-}
-
-fn within(bytes: u64, limit: u64) -> Result<(), OverBudget> {
-    if bytes > limit {
-        return Err(OverBudget(limit));
+impl Spending {
+    fn up_to(limit: u64) -> Self {
+        Self {
+            limit,
+            used: AtomicU64::new(0),
+        }
     }
-    Ok(())
+
+    fn could(&self, bytes: u64) -> Result<(), OverBudget> {
+        let used = self.used.load(Ordering::Relaxed);
+        self.within(used.saturating_add(bytes))
+    }
+
+    fn spend(&self, bytes: usize) -> Result<(), OverBudget> {
+        let bytes = bytes as u64;
+        // What is refused counts as well, so that it stays refused; 2^64 bytes never come.
+        let before = self.used.fetch_add(bytes, Ordering::Relaxed);
+        self.within(before.saturating_add(bytes))
+    }
+
+    fn within(&self, bytes: u64) -> Result<(), OverBudget> {
+        if bytes > self.limit {
+            return Err(OverBudget(self.limit));
+        }
+        Ok(())
+    }
 }

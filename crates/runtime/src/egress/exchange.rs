@@ -5,8 +5,8 @@ use super::budget::{Budget, Traffic};
 use super::failure::{Faults, of_connect, of_lookup};
 use super::listeners::Listeners;
 use super::network::{
-    Deadlines, MAX_ADDRESSES, MAX_CONNECTIONS, MAX_RESPONSE_HEAD, MAX_RESPONSE_HEADERS, Network,
-    ResolveError,
+    Deadlines, MAX_ADDRESSES, MAX_RESPONSE_HEAD, MAX_RESPONSE_HEADERS, Network, ResolveError,
+    all_in_use,
 };
 use super::stream::{Connection, Counted, Waiting};
 use crate::enforce::Trail;
@@ -121,9 +121,11 @@ impl Exchange {
         if let Some(turn) = self.network.turn(self.deadlines.connect).await {
             return Ok(turn);
         }
-        let why = format!("all {MAX_CONNECTIONS} connections are in use");
-        self.trail
-            .refused(Reason::LimitConcurrency, self.subject.clone(), &why);
+        self.trail.refused(
+            Reason::LimitConcurrency,
+            self.subject.clone(),
+            &all_in_use(),
+        );
         Err(Error::ConnectionLimitReached)
     }
 

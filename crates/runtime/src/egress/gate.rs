@@ -4,7 +4,7 @@ use super::body::over_limit;
 use super::budget::{Budget, Traffic};
 use super::exchange::{Exchange, Sent};
 use super::listeners::Listeners;
-use super::network::{MAX_REQUESTS, Network};
+use super::network::Network;
 use crate::enforce::Trail;
 use casemate_policy::{Grant, HttpTarget, Reason};
 use std::sync::Arc;
@@ -69,8 +69,11 @@ impl Gate {
             return Err(Error::HttpRequestBodySize(Some(over.0)));
         }
         let Some(place) = self.budget.place() else {
-            let why = format!("one call may have {MAX_REQUESTS} requests under way at once");
-            self.trail.refused(Reason::LimitConcurrency, subject, &why);
+            let why = format!(
+                "one call may have {} requests under way at once",
+                self.budget.requests()
+            );
+            self.trail.refused(Reason::LimitHandles, subject, &why);
             return Err(Error::ConnectionLimitReached);
         };
         let exchange = Exchange {

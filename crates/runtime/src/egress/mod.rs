@@ -21,15 +21,15 @@ mod resolve;
 mod stream;
 mod tls;
 
-pub(crate) use budget::{Budget, Traffic};
+pub(crate) use budget::{Budget, OverBudget, Traffic};
 pub(crate) use exchange::Sent;
 pub(crate) use gate::Gate;
 pub(crate) use listeners::Listeners;
+pub(crate) use network::Unconnected;
 
 pub use network::{
-    Deadlines, Dialer, MAX_ADDRESSES, MAX_CONNECTIONS, MAX_LOOKUP_TIME, MAX_LOOKUPS,
-    MAX_REQUEST_BODIES, MAX_REQUESTS, MAX_RESPONSE_BODIES, MAX_RESPONSE_HEAD, MAX_RESPONSE_HEADERS,
-    Network, Pending, ResolveError, Resolver,
+    Deadlines, Dialer, LEASE, MAX_ADDRESSES, MAX_CONNECTIONS, MAX_LOOKUP_TIME, MAX_LOOKUPS,
+    MAX_RESPONSE_HEAD, MAX_RESPONSE_HEADERS, Network, Pending, ResolveError, Resolver,
 };
 pub use resolve::Dns;
 pub use tls::TrustRoots;

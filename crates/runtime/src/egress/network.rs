@@ -10,21 +10,14 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use wasmtime_wasi_http::RequestOptions;
 
-/// Requests that one call may have under way at once. One is under way until its bodies, in both
-/// directions, have come to their end or were dropped.
-pub const MAX_REQUESTS: usize = 8;
 /// Connections that the requests and sockets of all calls may have at once; one more waits for its
 /// turn, no longer than it may take to connect.
 pub const MAX_CONNECTIONS: usize = 256;
 /// Lookups that all calls may have at once; one more waits for its turn, and its time runs.
 pub const MAX_LOOKUPS: usize = 128;
-/// Bytes that the response bodies of one call may have together.
-pub const MAX_RESPONSE_BODIES: u64 = 16 << 20;
-/// Bytes that the request bodies of one call may have together.
-pub const MAX_REQUEST_BODIES: u64 = 8 << 20;
 /// Fields in the head of a response, and in its trailer section.
 pub const MAX_RESPONSE_HEADERS: usize = 100;
 /// Bytes of the head of a response, and of its trailer section.
@@ -33,6 +26,9 @@ pub const MAX_RESPONSE_HEAD: usize = 32 << 10;
 pub const MAX_ADDRESSES: usize = 16;
 /// The longest that one name is looked up, over all servers and repetitions.
 pub const MAX_LOOKUP_TIME: Duration = Duration::from_secs(5);
+/// How long a lookup of a guest lets it connect to what was found, whatever time to live its
+/// records have.
+pub const LEASE: Duration = Duration::from_secs(60);
 /// The longest deadline there is; more would end no call.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -125,6 +121,18 @@ pub struct Network {
     pub(super) deadlines: Deadlines,
     connections: Arc<Semaphore>,
     lookups: Semaphore,
+    lease: Duration,
+}
+
+/// Why there is no connection.
+#[derive(Debug)]
+pub(crate) enum Unconnected {
+    /// None of those that all calls share became free in time; in a person's words.
+    NoTurn(String),
+    /// Nobody answered in time.
+    Timeout,
+    /// The operating system could not.
+    Failed(std::io::Error),
 }
 
 impl Network {
@@ -143,6 +151,7 @@ impl Network {
             deadlines,
             connections: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
             lookups: Semaphore::new(MAX_LOOKUPS),
+            lease: LEASE,
         }
     }
 
@@ -158,6 +167,38 @@ impl Network {
             roots,
             Deadlines::default(),
         )
+    }
+
+    /// The same with another time than [`LEASE`], at most a day; 0 is a lease that has ended.
+    #[must_use]
+    pub fn with_lease(mut self, time: Duration) -> Self {
+        self.lease = time.min(LONGEST);
+        self
+    }
+
+    pub(crate) fn lease(&self) -> Duration {
+        self.lease
+    }
+
+    /// How long connecting may take.
+    pub(crate) fn connect_time(&self) -> Duration {
+        self.deadlines.connect.min(LONGEST)
+    }
+
+    /// A connection to this address, within the time for connecting, waiting for a turn included.
+    pub(crate) async fn connect(
+        &self,
+        address: SocketAddr,
+    ) -> Result<(TcpStream, OwnedSemaphorePermit), Unconnected> {
+        let end = Instant::now() + self.connect_time();
+        let Some(turn) = self.turn(self.connect_time()).await else {
+            return Err(Unconnected::NoTurn(all_in_use()));
+        };
+        match timeout_at(end, self.dialer.dial(address)).await {
+            Ok(Ok(stream)) => Ok((stream, turn)),
+            Ok(Err(error)) => Err(Unconnected::Failed(error)),
+            Err(_elapsed) => Err(Unconnected::Timeout),
+        }
     }
 
     /// The addresses of a name, which has `limit` for it and no more than [`MAX_LOOKUP_TIME`].
@@ -182,6 +223,11 @@ impl Network {
         let turn = Arc::clone(&self.connections).acquire_owned();
         timeout(limit, turn).await.ok()?.ok()
     }
+}
+
+/// Why nothing more can be connected to at the moment.
+pub(super) fn all_in_use() -> String {
+    format!("all {MAX_CONNECTIONS} connections are in use")
 }
 
 impl std::fmt::Debug for Network {

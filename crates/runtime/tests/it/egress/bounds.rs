@@ -6,16 +6,31 @@ use super::server::{Server, response};
 use super::world::SOON;
 use super::world::{World, home, plain};
 use crate::fixture::{Fixture, result};
-use casemate_runtime::{MAX_CONNECTIONS, MAX_REQUEST_BODIES, MAX_REQUESTS, MAX_RESPONSE_BODIES};
+use casemate_runtime::MAX_CONNECTIONS;
 use serde_json::json;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
+/// What holds where a policy says nothing.
+const MAX_REQUEST_BODIES: u64 = 8 << 20;
+const MAX_RESPONSE_BODIES: u64 = 16 << 20;
+const MAX_REQUESTS: usize = 8;
+
 fn reaching(server: &Server) -> Fixture {
+    under(server, "")
+}
+
+/// The same under limits, as they stand in a policy.
+fn under(server: &Server, limits: &str) -> Fixture {
     let world = World::default()
         .name("api.example.com", &["9.9.9.1"])
         .place("9.9.9.1:80", server.address);
-    home(&Arc::new(world), &plain("api.example.com"))
+    let rules = plain("api.example.com");
+    let limits = match limits {
+        "" => String::new(),
+        limits => format!("\n  resources: {{ limits: {{ {limits} }} }}"),
+    };
+    home(&Arc::new(world), &format!("{rules}{limits}"))
 }
 
 /// Most memory that this process has had at once, in KiB.
@@ -220,7 +235,7 @@ fn one_call_has_eight_requests_under_way() {
         .iter()
         .map(|denial| format!("{} {}", denial.reason, denial.subject))
         .collect();
-    assert_eq!(refused, ["limit.concurrency network api.example.com:80"]);
+    assert_eq!(refused, ["limit.handles network api.example.com:80"]);
     silent.wait_closed(silent.connections());
     // That many at once are none too many, and those that have ended do not count.
     let server = Server::answering(response("200 OK", "", "hello"));
@@ -230,6 +245,39 @@ fn one_call_has_eight_requests_under_way() {
     let report = fixture.call("evil_many", arguments);
     assert_eq!(result(&report), json!(200));
     assert_eq!(report.denials, []);
+}
+
+#[test]
+fn a_policy_says_how_much_its_requests_may_have() {
+    let answer = response("200 OK", "", &"x".repeat(2_000));
+    let server = Server::plain(move |visit| {
+        if visit.head().contains("content-length: 1000\r\n") {
+            let _ = visit.wire.read_exact(&mut [0; 1_000]);
+        }
+        visit.say(&answer);
+    });
+    let ask = || Ask::http("api.example.com", "/");
+    let upload = |bytes: u64| {
+        ask()
+            .upload(bytes)
+            .header("content-length", &bytes.to_string())
+    };
+    let fixture = under(&server, "sent: 1000, received: 2000");
+    assert_eq!(upload(1_000).send(&fixture).answered().received, 2_000);
+    let reply = upload(1_001).send(&fixture);
+    assert_eq!(reply.outcome(), "HTTP-request-body-size");
+    assert_eq!(reply.refusals(), ["limit.body network api.example.com:80"]);
+    let fixture = under(&server, "received: 1999");
+    let reply = ask().send(&fixture);
+    assert_eq!(reply.outcome(), "body:HTTP-response-body-size");
+    assert_eq!(reply.refusals(), ["limit.body network api.example.com:80"]);
+    for (limit, count, expected) in [("1", 1, 200), ("1", 2, 1_011), ("20", 20, 200)] {
+        let fixture = under(&server, &format!("requests: {limit}"));
+        let arguments =
+            json!({"scheme": 0, "authority": "api.example.com", "path": "/", "count": count});
+        let report = fixture.call("evil_many", arguments);
+        assert_eq!(result(&report), json!(expected), "{count} of {limit}");
+    }
 }
 
 #[test]
