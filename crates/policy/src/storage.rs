@@ -253,7 +253,9 @@ impl StorageRules {
             StorageAccess::Write => self.judgement(denied.write, || self.allowed(path).write),
             StorageAccess::Remove => {
                 let judgement = self.judge(path, StorageAccess::Write);
-                match (judgement, self.denials.below(path)) {
+                // What may not be read here may not be read below either, and an empty directory tells of that.
+                let at = || self.denials.rule(denied.read?);
+                match (judgement, self.denials.below(path).or_else(at)) {
                     (Judgement::Allowed(_), Some(rule)) => Judgement::DeniedBelow(rule),
                     _ => judgement,
                 }

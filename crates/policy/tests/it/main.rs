@@ -4,6 +4,7 @@
 
 mod decisions;
 mod documents;
+mod fuzzed;
 mod network;
 mod properties;
 mod storage;

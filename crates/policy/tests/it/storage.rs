@@ -767,6 +767,20 @@ fn s056_s061_nothing_moves_into_out_of_or_around_what_is_denied() {
 }
 
 #[test]
+fn what_may_not_be_read_is_not_removed_with_what_is_in_it() {
+    let policy = guarded(&["fs://w/** rw"], &["fs://w/a r", "fs://w/**/b* r"]);
+    let grant = admit(&policy, None, &["w"]);
+    for path in ["/w/a", "/w/a/x", "/w/b", "/w/x/bb", "/w/x/bb/y"] {
+        assert_eq!(storage(&grant, Write, path), "allowed", "{path}");
+        assert_eq!(
+            storage(&grant, Remove, path),
+            "denied.storage.write",
+            "{path}"
+        );
+    }
+}
+
+#[test]
 fn a_thousand_rules_are_judged_quickly() {
     let mut allow = vec!["fs://w/** rw".to_owned()];
     let mut deny = Vec::new();
