@@ -1,7 +1,6 @@
 #![no_main]
 
-use casemate_runtime::inspect::{IntakeLimits, inspect};
+#[path = "../properties/component.rs"]
+mod component;
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    let _ = inspect(data, None, &IntakeLimits::default());
-});
+libfuzzer_sys::fuzz_target!(|data: &[u8]| component::check(data));

@@ -1,5 +1,6 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    let _ = data;
-});
+#[path = "../properties/values.rs"]
+mod values;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| values::check(data));

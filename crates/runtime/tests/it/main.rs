@@ -16,6 +16,7 @@ mod ambient;
 mod compiling;
 mod egress;
 mod files;
+mod fuzzed;
 mod intake;
 mod name_server;
 mod neighbours;
