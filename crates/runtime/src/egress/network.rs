@@ -161,12 +161,13 @@ impl Network {
     /// start before the network does, and a laptop changes networks.
     #[must_use]
     pub fn system(roots: TrustRoots) -> Self {
-        Self::new(
-            Arc::new(Dns::system()),
-            Arc::new(Direct),
-            roots,
-            Deadlines::default(),
-        )
+        Self::system_with(Arc::new(Dns::system()), roots)
+    }
+
+    /// The machine's own network with names looked up by `resolver`, such as [`Dns::servers`].
+    #[must_use]
+    pub fn system_with(resolver: Arc<dyn Resolver>, roots: TrustRoots) -> Self {
+        Self::new(resolver, Arc::new(Direct), roots, Deadlines::default())
     }
 
     /// The same with another time than [`LEASE`], at most a day; 0 is a lease that has ended.

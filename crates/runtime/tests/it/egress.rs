@@ -5,6 +5,7 @@ mod bounds;
 mod deadlines;
 mod dns;
 mod guest;
+mod namespace;
 pub(crate) mod server;
 mod targets;
 mod tls;

@@ -13,7 +13,8 @@ pub(crate) const AAAA: u16 = 28;
 /// The longest answer by UDP; a longer one is cut off there, which sends the client to TCP.
 const MAX_DATAGRAM: usize = 1_232;
 
-/// One record of an answer: its name, its type and its data on the wire.
+/// One record of an answer: its name (empty: the one that was asked for), its type and its data on
+/// the wire.
 pub(crate) type Record = (&'static str, u16, Vec<u8>);
 
 /// What a name server says to one question: a response code and records. `None` says nothing.
@@ -64,7 +65,10 @@ fn reply(message: &[u8], end: usize, code: u8, records: &[Record], cut: bool) ->
     reply.extend([0, 0, 0, 0]);
     reply.extend(&message[12..end]);
     for (owner, kind, data) in records {
-        reply.extend(wire_name(owner));
+        match *owner {
+            "" => reply.extend(&message[12..end - 4]),
+            owner => reply.extend(wire_name(owner)),
+        }
         reply.extend(kind.to_be_bytes());
         // Class IN, for a minute: whoever keeps it would be seen.
         reply.extend([0, 1, 0, 0, 0, 60]);

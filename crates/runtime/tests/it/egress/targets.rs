@@ -391,3 +391,63 @@ fn without_a_network_what_a_rule_allows_is_refused_and_says_so() {
     assert!(explanation.contains("without a network"), "{explanation}");
     fixture.ping();
 }
+
+/// `api.example.com` with the Cyrillic letter U+0430 in front, and with only such letters.
+const LOOKALIKES: [(&str, &str); 3] = [
+    ("\u{430}pi.example.com", "xn--pi-6kc.example.com"),
+    (
+        "\u{430}\u{440}\u{456}.example.com",
+        "xn--80a6a1d.example.com",
+    ),
+    ("api.ex\u{430}mple.com", "api.xn--exmple-4nf.com"),
+];
+
+#[test]
+fn s109_a_name_that_looks_like_the_one_of_a_rule_is_another_name() {
+    let server = hello();
+    let world = everywhere(&server);
+    let fixture = home(&world, &plain("api.example.com"));
+    for (looks, is) in LOOKALIKES {
+        // As it looks it is no authority of a request at all.
+        let reply = Ask::http(looks, "/").send(&fixture);
+        assert_eq!(reply.outcome(), "no-authority", "{looks}");
+        let escaped: String = looks
+            .chars()
+            .map(|character| match character.is_ascii() {
+                true => character.to_string(),
+                false => format!("%D0%{:02X}", character.to_string().as_bytes()[1]),
+            })
+            .collect();
+        let reply = Ask::http(&escaped, "/").send(&fixture);
+        assert_ne!(reply.outcome(), "ok", "{escaped}");
+        // As it is written, the refusal shows what it is.
+        let reply = Ask::http(is, "/").send(&fixture);
+        reply.denied("denied.network.host");
+        let subject = format!("denied.network.host network {is}:80");
+        assert_eq!(reply.refusals(), [subject]);
+        assert!(format!("{:?}", reply.report.denials).is_ascii());
+    }
+    world.is_untouched();
+}
+
+#[test]
+fn s109_a_rule_with_a_name_that_looks_like_another_is_for_what_it_is() {
+    let server = hello();
+    for (looks, is) in LOOKALIKES {
+        let world = World::default()
+            .name("api.example.com", &["9.9.9.1"])
+            .name(is, &["9.9.9.1"])
+            .place("9.9.9.1:80", server.address);
+        let world = Arc::new(world);
+        let fixture = home(&world, &plain(looks));
+        Ask::http("api.example.com", "/")
+            .send(&fixture)
+            .denied("denied.network.host");
+        let reply = Ask::http(is, "/").send(&fixture);
+        assert_eq!(reply.answered().body, b"hello", "{is}");
+        assert_eq!(world.lookups(), [is]);
+    }
+    for head in server.heads() {
+        assert!(head.is_ascii() && head.contains("xn--"), "{head}");
+    }
+}
