@@ -138,6 +138,8 @@ pub enum Remedy {
     BindRoot(RootName),
     /// Only whoever keeps the organisation's ceiling can change it.
     Ceiling,
+    /// Other rules for the tool of this name under `tools` in the policy.
+    Tool(String),
     /// Another `clocks` in the policy.
     Clocks,
     /// Another `random` in the policy.
@@ -167,6 +169,10 @@ impl fmt::Display for Remedy {
             }
             Self::BindRoot(root) => write!(formatter, "start with --root {root}=DIR"),
             Self::Ceiling => formatter.write_str("ask whoever keeps the ceiling"),
+            Self::Tool(name) => write!(
+                formatter,
+                "change what stands under tools: {name:?} in the policy"
+            ),
             Self::Clocks => {
                 formatter.write_str("write clocks: frozen (or coarse, or full) under permissions")
             }

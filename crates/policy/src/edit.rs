@@ -22,8 +22,8 @@ pub enum Permission {
     Read(String),
     /// Writing what a storage URI names.
     Write(String),
-    /// Requests to `HOST[:PORT]` over https, or to `http://HOST[:PORT]`. To block `HOST` denies it whatever the scheme and
-    /// port.
+    /// Requests to `HOST[:PORT]` over https, or to `http://HOST[:PORT]`; or raw connections to `tcp://HOST:PORT`. To block
+    /// `HOST` denies it whatever the scheme and port, raw connections included.
     Network(String),
     /// The environment variable of this key, with the server's value.
     Environment(String),

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::denial::{Origin, RuleRef};
-use crate::language::{Document, EnvironmentSource};
+use crate::denial::RuleRef;
+use crate::language::EnvironmentSource;
+use crate::scope::Scope;
 
 /// Where a variable's value comes from. `Debug` does not show the value.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -39,8 +40,8 @@ pub(crate) struct EnvironmentRules {
 }
 
 impl EnvironmentRules {
-    pub(crate) fn of(document: &Document, origin: Origin) -> Self {
-        let rules = &document.permissions.environment;
+    pub(crate) fn of(scope: Scope<'_>) -> Self {
+        let rules = &scope.permissions.environment;
         let mut own = Self::default();
         for (index, rule) in rules.allow.iter().enumerate() {
             let value = match &rule.value.source {
@@ -49,17 +50,16 @@ impl EnvironmentRules {
                 // Refused at load until it is enforced; should one get here it grants nothing.
                 EnvironmentSource::Secret(_) => continue,
             };
-            let section = format!("permissions.environment.allow[{index}]");
-            let rule_ref = RuleRef::new(origin, section, rule.place, rule.value.to_string());
+            let section = format!("environment.allow[{index}]");
+            let rule_ref = scope.rule(&section, rule.place, rule.value.to_string());
             own.allow.entry(rule.value.key.clone()).or_insert(Variable {
                 value,
                 rule: rule_ref,
             });
         }
         for (index, rule) in rules.deny.iter().enumerate() {
-            let section = format!("permissions.environment.deny[{index}]");
-            let rule_ref =
-                RuleRef::new(origin, section, rule.place, format!("deny {}", rule.value));
+            let section = format!("environment.deny[{index}]");
+            let rule_ref = scope.rule(&section, rule.place, format!("deny {}", rule.value));
             own.deny.entry(rule.value.clone()).or_insert(rule_ref);
         }
         own
@@ -74,22 +74,28 @@ impl EnvironmentRules {
         }
     }
 
-    /// Returns the variables that this and the ceiling allow. A value that the ceiling gives stands
-    /// before the policy's: it is all that the ceiling would let the guest see.
-    pub(crate) fn within(&self, ceiling: Option<&Self>) -> BTreeMap<String, Variable> {
-        let mut variables = BTreeMap::new();
-        for key in self.allow.keys() {
-            let Some(own) = self.get(key) else { continue };
-            let variable = match ceiling.map(|ceiling| ceiling.get(key)) {
-                None => own,
-                Some(None) => continue,
-                Some(Some(limit)) => match limit.value {
-                    EnvironmentValue::FromServer => own,
-                    EnvironmentValue::Literal(_) => limit,
-                },
-            };
-            variables.insert(key.clone(), variable.clone());
-        }
-        variables
+    /// Returns the variables that are allowed.
+    pub(crate) fn granted(&self) -> BTreeMap<String, Variable> {
+        let allowed = self.allow.iter();
+        allowed
+            .filter(|(key, _)| !self.deny.contains_key(*key))
+            .map(|(key, variable)| (key.clone(), variable.clone()))
+            .collect()
+    }
+
+    /// Returns those of `variables` that are allowed here too. A value that is given here stands before another: it is all
+    /// that the guest may see.
+    pub(crate) fn narrow(
+        &self,
+        variables: BTreeMap<String, Variable>,
+    ) -> BTreeMap<String, Variable> {
+        let narrowed = variables.into_iter().filter_map(|(key, variable)| {
+            let own = self.get(&key)?;
+            match own.value {
+                EnvironmentValue::FromServer => Some((key, variable)),
+                EnvironmentValue::Literal(_) => Some((key, own.clone())),
+            }
+        });
+        narrowed.collect()
     }
 }

@@ -23,7 +23,7 @@ pub(crate) use breadth::allowable;
 pub(crate) use decode::environment_key;
 pub(crate) use fields::nearest;
 pub(crate) use limits::LimitRules;
-pub(crate) use network::{Header, HeaderPart, NetworkRule};
+pub(crate) use network::{Header, HeaderPart, NetworkRule, TcpTarget};
 
 /// A policy file.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,7 +44,73 @@ pub(crate) struct Permissions {
     pub(crate) clocks: Option<Located<ClockMode>>,
     pub(crate) random: Option<Located<RandomMode>>,
     pub(crate) limits: LimitRules,
-    pub(crate) tools: Vec<(Located<String>, Permissions)>,
+    pub(crate) tools: Vec<Tool>,
+}
+
+/// What one tool of a component has of the component's permissions.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Tool {
+    /// Its name in WIT, or the one that clients see.
+    pub(crate) name: Located<String>,
+    /// What is written; its own `tools` is empty.
+    pub(crate) permissions: Permissions,
+    pub(crate) storage: Share,
+    pub(crate) network: Share,
+    pub(crate) environment: Share,
+}
+
+/// How much of a kind of permission a tool has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Share {
+    /// All that the component has: nothing is written.
+    All,
+    /// What the component has, but for what the `deny` list names.
+    Rest,
+    /// What the `allow` list names, as far as the component has it.
+    Listed,
+}
+
+impl Share {
+    fn of<A: Clone, D: Clone>(self, own: &Rules<A, D>, component: &Rules<A, D>) -> Rules<A, D> {
+        let allow = match self {
+            Self::All | Self::Rest => component.allow.clone(),
+            Self::Listed => own.allow.clone(),
+        };
+        Rules {
+            allow,
+            deny: own.deny.clone(),
+        }
+    }
+}
+
+impl Tool {
+    /// Returns a tool of which nothing is written.
+    pub(crate) fn unsaid(name: Located<String>) -> Self {
+        Self {
+            name,
+            permissions: Permissions::default(),
+            storage: Share::All,
+            network: Share::All,
+            environment: Share::All,
+        }
+    }
+
+    /// Returns the rules that a request of the tool has to pass beside the component's own: what is left out stands there as
+    /// the component has it.
+    pub(crate) fn within(&self, component: &Permissions) -> Permissions {
+        let own = &self.permissions;
+        Permissions {
+            storage: self.storage.of(&own.storage, &component.storage),
+            network: self.network.of(&own.network, &component.network),
+            environment: self
+                .environment
+                .of(&own.environment, &component.environment),
+            clocks: own.clocks,
+            random: own.random,
+            limits: own.limits.or(&component.limits),
+            tools: Vec::new(),
+        }
+    }
 }
 
 /// The `allow` and `deny` lists of one kind.
@@ -195,6 +261,11 @@ impl Document {
     /// seems to.
     pub(crate) fn enforceable(&self) -> Result<Vec<Warning>, PolicyError> {
         enforced::check(&self.permissions)?;
+        self.breadth()
+    }
+
+    /// Refuses what nothing may allow, and warns of what means more or less than it seems to.
+    pub(crate) fn breadth(&self) -> Result<Vec<Warning>, PolicyError> {
         breadth::check(&self.permissions)
     }
 

@@ -55,6 +55,7 @@ mod pattern;
 mod policy;
 mod quantity;
 mod reason;
+mod scope;
 mod storage;
 
 pub use denial::{Denial, Explanation, Origin, Permit, Permitted, Remedy, RuleRef};

@@ -1,17 +1,20 @@
 //! A policy that this release can enforce.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::denial::RuleRef;
-use crate::environment::EnvironmentRules;
+use crate::denial::{Origin, RuleRef};
+use crate::environment::{EnvironmentRules, Variable};
 use crate::error::{PolicyError, Warning};
 use crate::grant::{Admission, Grant};
 use crate::identity::ArtifactIdentity;
-use crate::language::{Document, StorageRule};
+use crate::language::{
+    Document, NetworkRule, Permissions, Rules, Share, StorageRule, Tool, nearest,
+};
 use crate::limits::{Limits, WrittenLimits};
 use crate::mode::{ClockMode, RandomMode};
 use crate::name::RootName;
 use crate::pattern::Anchor;
+use crate::scope::Scope;
 
 /// What a person allows a component, read from a file and enforceable in this release.
 ///
@@ -49,6 +52,51 @@ impl Policy {
     /// part of the language, if two entries contradict each other, or if something is not enforced by this release.
     pub fn parse(text: &str) -> Result<Self, PolicyError> {
         Self::from_document(Document::read(text)?)
+    }
+
+    /// Reads a ceiling: a policy for all components, whose tools it cannot know.
+    ///
+    /// # Errors
+    /// As [`Policy::parse`], and where `tools` names any.
+    pub fn parse_ceiling(text: &str) -> Result<Self, PolicyError> {
+        let document = Document::read(text)?;
+        if let Some(tool) = document.permissions.tools.first() {
+            return Err(PolicyError::language(
+                tool.name.place,
+                "permissions.tools: a ceiling is for all components, and tools are those of one",
+            )
+            .hint("write the section into the policy of the component"));
+        }
+        Self::from_document(document)
+    }
+
+    /// Returns what is wrong with the first name under `tools` that is none of `known`: the names in WIT of the component's tools
+    /// and those that clients see.
+    pub fn unknown_tool(&self, known: &[&str]) -> Option<PolicyError> {
+        let mut tools = self.document.permissions.tools.iter();
+        let name = &tools
+            .find(|tool| !known.contains(&tool.name.value.as_str()))?
+            .name;
+        let error = PolicyError::language(
+            name.place,
+            format!(
+                "permissions.tools: the component has no tool {:?}",
+                name.value
+            ),
+        );
+        Some(match nearest(&name.value, known) {
+            Some(word) => error.hint(format!("did you mean {word:?}?")),
+            None if known.is_empty() => error.hint("it has no tools at all: remove the entry"),
+            None => error.hint(format!("its tools are {}", shown(known))),
+        })
+    }
+
+    /// Reads a policy without asking whether this release enforces it.
+    #[cfg(test)]
+    pub(crate) fn unenforced(text: &str) -> Result<Self, PolicyError> {
+        let document = Document::read(text)?;
+        let warnings = document.breadth()?;
+        Ok(Self { document, warnings })
     }
 
     /// Takes a document that is free of contradictions.
@@ -102,13 +150,28 @@ impl Policy {
 
     /// Returns the rules of the policy in the order of the language.
     pub fn rules(&self) -> Vec<RuleRef> {
-        crate::grant::rules_of(&self.document, crate::denial::Origin::Policy)
+        crate::grant::rules_of(Scope::of(&self.document, Origin::Policy))
     }
 
     /// Binds the policy to an artifact: the only way to a [`Grant`].
     pub fn admit(&self, identity: &ArtifactIdentity, admission: &Admission<'_>) -> Grant {
         Grant::admit(self, identity, admission)
     }
+}
+
+/// Lists some names; there can be thousands.
+fn shown(names: &[&str]) -> String {
+    const MAX: usize = 8;
+    let mut text = names
+        .iter()
+        .take(MAX)
+        .copied()
+        .collect::<Vec<_>>()
+        .join(", ");
+    if let Some(more) = names.len().checked_sub(MAX).filter(|more| *more > 0) {
+        text.push_str(&format!(" and {more} more"));
+    }
+    text
 }
 
 impl Default for Policy {
@@ -131,18 +194,56 @@ impl PartialEq for Policy {
 /// For asking a person to confirm. Some changes that widen nothing count as widening, such as two narrow rules that
 /// replace parts of a broad one together.
 pub fn widens(before: &Policy, after: &Policy) -> bool {
-    widens_storage(before, after)
-        || widens_network(before, after)
-        || widens_environment(before, after)
-        || widens_settings(before, after)
-        || !after.document.permissions.tools.is_empty()
+    let (old, new) = (&before.document.permissions, &after.document.permissions);
+    widens_storage(&old.storage, &new.storage)
+        || widens_network(&old.network, &new.network)
+        || widens_environment(&variables(before, None), &variables(after, None))
+        || widens_settings(before, after, old, new)
+        || old.tools.iter().any(|tool| loosens(before, after, tool))
 }
 
-fn widens_storage(before: &Policy, after: &Policy) -> bool {
-    let (old, new) = (
-        &before.document.permissions.storage,
-        &after.document.permissions.storage,
-    );
+/// Tells whether `after` may hold a tool less tightly than `tool` of `before` does; both together hold it within the component's.
+fn loosens(before: &Policy, after: &Policy, tool: &Tool) -> bool {
+    let (old, new) = (&before.document.permissions, &after.document.permissions);
+    let absent = Tool::unsaid(tool.name.clone());
+    let other = new.tools.iter().find(|other| other.name == tool.name);
+    let other = other.unwrap_or(&absent);
+    let (own, kept) = (&tool.permissions, &other.permissions);
+    let storage = loosened(tool.storage, other.storage, &own.storage, &kept.storage);
+    let network = loosened(tool.network, other.network, &own.network, &kept.network);
+    storage.is_none_or(|(old, new)| widens_storage(&old, &new))
+        || network.is_none_or(|(old, new)| widens_network(&old, &new))
+        || widens_environment(
+            &variables(before, Some(tool)),
+            &variables(after, Some(other)),
+        )
+        || widens_settings(before, after, &tool.within(old), &other.within(new))
+}
+
+/// Returns the lists to compare for a kind of which a tool had one share and has another; `None` if it now has all that it had
+/// not.
+fn loosened<A: Clone, D: Clone>(
+    old: Share,
+    new: Share,
+    before: &Rules<A, D>,
+    after: &Rules<A, D>,
+) -> Option<(Rules<A, D>, Rules<A, D>)> {
+    let deny_only = |rules: &Rules<A, D>| Rules {
+        allow: Vec::new(),
+        deny: rules.deny.clone(),
+    };
+    match (old, new) {
+        (Share::Listed, Share::Listed) => Some((before.clone(), after.clone())),
+        (Share::Listed, Share::All | Share::Rest) => None,
+        // What the component has is compared on its own.
+        (Share::All | Share::Rest, _) => Some((deny_only(before), deny_only(after))),
+    }
+}
+
+fn widens_storage(
+    old: &Rules<StorageRule, StorageRule>,
+    new: &Rules<StorageRule, StorageRule>,
+) -> bool {
     let allowed = |rule: &StorageRule| {
         rule.access.each().all(|access| {
             old.allow
@@ -161,11 +262,10 @@ fn widens_storage(before: &Policy, after: &Policy) -> bool {
         || old.deny.iter().any(|rule| !denied(&rule.value))
 }
 
-fn widens_network(before: &Policy, after: &Policy) -> bool {
-    let (old, new) = (
-        &before.document.permissions.network,
-        &after.document.permissions.network,
-    );
+fn widens_network(
+    old: &Rules<NetworkRule, NetworkRule>,
+    new: &Rules<NetworkRule, NetworkRule>,
+) -> bool {
     let allowed = |rule| old.allow.iter().any(|own| own.value.covers(rule));
     new.allow.iter().any(|rule| !allowed(&rule.value))
         || old
@@ -174,36 +274,57 @@ fn widens_network(before: &Policy, after: &Policy) -> bool {
             .any(|rule| !new.deny.iter().any(|own| own.value.denies(&rule.value)))
 }
 
-fn widens_environment(before: &Policy, after: &Policy) -> bool {
-    let origin = crate::denial::Origin::Policy;
-    let old = EnvironmentRules::of(&before.document, origin);
-    let new = EnvironmentRules::of(&after.document, origin);
-    new.within(None)
-        .iter()
+fn widens_environment(old: &Variables, new: &Variables) -> bool {
+    new.iter()
         .any(|(key, variable)| old.get(key).is_none_or(|own| own.value != variable.value))
 }
 
-fn widens_settings(before: &Policy, after: &Policy) -> bool {
-    let limits =
-        |policy: &Policy| Limits::least(std::iter::once(&policy.document.permissions.limits));
+type Variables = BTreeMap<String, Variable>;
+
+/// Returns the variables that a component sees, or one of its tools.
+fn variables(policy: &Policy, tool: Option<&Tool>) -> Variables {
+    let component = EnvironmentRules::of(Scope::of(&policy.document, Origin::Policy)).granted();
+    match tool.filter(|tool| tool.environment != Share::All) {
+        Some(tool) => {
+            let own = tool.within(&policy.document.permissions);
+            EnvironmentRules::of(Scope::of_tool(&tool.name.value, &own)).narrow(component)
+        }
+        None => component,
+    }
+}
+
+fn widens_settings(before: &Policy, after: &Policy, old: &Permissions, new: &Permissions) -> bool {
+    let limits = |permissions: &Permissions| Limits::least(std::iter::once(&permissions.limits));
     // What is unsaid depends on the configuration's strictness, so both must hold.
     let clocks_or_random = |configured: bool| {
-        let strict = |policy: &Policy| configured || policy.document.is_strict();
-        let clocks = |policy: &Policy| {
-            let written = policy.document.permissions.clocks;
-            written.map_or(ClockMode::unsaid(strict(policy)), |clocks| clocks.value)
+        let clocks = |policy: &Policy, own: &Permissions| {
+            let unsaid = ClockMode::unsaid(configured || policy.document.is_strict());
+            let component = policy
+                .document
+                .permissions
+                .clocks
+                .map_or(unsaid, |clocks| clocks.value);
+            own.clocks
+                .map_or(component, |clocks| clocks.value.min(component))
         };
-        let random = |policy: &Policy| {
-            let written = policy.document.permissions.random;
-            written.map_or(RandomMode::unsaid(strict(policy)), |random| random.value)
+        let random = |policy: &Policy, own: &Permissions| {
+            let unsaid = RandomMode::unsaid(configured || policy.document.is_strict());
+            let component = policy
+                .document
+                .permissions
+                .random
+                .map_or(unsaid, |random| random.value);
+            own.random.map_or(component, |random| {
+                RandomMode::lesser(component, random.value)
+            })
         };
-        let random_widens = match (random(before), random(after)) {
+        let random_widens = match (random(before, old), random(after, new)) {
             (_, RandomMode::None) | (RandomMode::Secure, _) => false,
             (RandomMode::None, RandomMode::Secure | RandomMode::Seed(_)) => true,
             (RandomMode::Seed(_), RandomMode::Secure) => true,
             (RandomMode::Seed(old), RandomMode::Seed(new)) => old != new,
         };
-        clocks(after) > clocks(before) || random_widens
+        clocks(after, new) > clocks(before, old) || random_widens
     };
-    !limits(after).within(&limits(before)) || clocks_or_random(false) || clocks_or_random(true)
+    !limits(new).within(&limits(old)) || clocks_or_random(false) || clocks_or_random(true)
 }

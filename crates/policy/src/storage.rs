@@ -11,13 +11,14 @@ mod globs;
 use std::collections::HashMap;
 
 use self::globs::Globs;
-use crate::denial::{Origin, RuleRef};
+use crate::denial::RuleRef;
 use crate::error::Located;
-use crate::language::{Access, Document, StorageRule};
+use crate::language::{Access, Permissions, StorageRule};
 use crate::name::RootName;
 use crate::operation::StorageAccess;
 use crate::path::{VirtualPath, parent_text};
 use crate::pattern::{Anchor, PathPattern, StorageUri};
+use crate::scope::Scope;
 
 /// A directory that a guest is shown.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -164,7 +165,7 @@ impl Denials {
 fn compiled(
     rules: &[Located<StorageRule>],
     list: &str,
-    origin: Origin,
+    scope: Scope<'_>,
     places: &Places,
 ) -> Vec<StorageGrant> {
     let mut grants = Vec::new();
@@ -173,7 +174,7 @@ fn compiled(
         if !places.agree(rule.uri.pattern.base(), &rule.uri.anchor) {
             continue;
         }
-        let section = format!("permissions.storage.{list}[{index}]");
+        let section = format!("storage.{list}[{index}]");
         let text = match list {
             "deny" => format!("deny {rule}"),
             _ => rule.to_string(),
@@ -181,7 +182,7 @@ fn compiled(
         grants.push(StorageGrant {
             uri: rule.uri.clone(),
             access: rule.access,
-            rule: RuleRef::new(origin, section, located.place, text),
+            rule: scope.rule(&section, located.place, text),
         });
     }
     grants
@@ -189,10 +190,10 @@ fn compiled(
 
 impl StorageRules {
     /// Compiles a policy's rules, apart from those about another place than `places` says.
-    pub(crate) fn of(document: &Document, origin: Origin, places: &Places) -> Self {
-        let storage = &document.permissions.storage;
+    pub(crate) fn of(scope: Scope<'_>, places: &Places) -> Self {
+        let storage = &scope.permissions.storage;
         let mut rules = Self::default();
-        let grants = compiled(&storage.allow, "allow", origin, places);
+        let grants = compiled(&storage.allow, "allow", scope, places);
         for (index, grant) in grants.iter().enumerate() {
             match &grant.uri.pattern {
                 PathPattern::Below(base) => {
@@ -227,7 +228,7 @@ impl StorageRules {
                     .add(grant.access, index);
             }
         }
-        for rule in compiled(&storage.deny, "deny", origin, places) {
+        for rule in compiled(&storage.deny, "deny", scope, places) {
             rules.denials.add(rule);
         }
         rules.grants = grants;
@@ -278,13 +279,15 @@ impl StorageRules {
         }
     }
 
-    /// Tells whether a path, or something that it leads to, may be read under both, or written under both.
-    pub(crate) fn shares(&self, other: &Self, path: &VirtualPath) -> bool {
-        let [own, other] = [self, other].map(|rules| rules.use_at(path, rules.denials.of(path)));
-        own.read
-            .and(other.read)
-            .or(own.write.and(other.write))
-            .is_some()
+    /// Tells whether a path, or something that it leads to, may be read under all of these, or written under all.
+    pub(crate) fn share<'r>(all: impl Iterator<Item = &'r Self>, path: &VirtualPath) -> bool {
+        let (mut read, mut write) = (true, true);
+        for rules in all {
+            let own = rules.use_at(path, rules.denials.of(path));
+            read &= own.read.is_some();
+            write &= own.write.is_some();
+        }
+        read || write
     }
 
     /// Returns the rules for a path and for what it could lead to.
@@ -414,18 +417,18 @@ pub(crate) fn mounts<'u>(uris: impl Iterator<Item = &'u StorageUri>) -> Vec<Moun
 
 /// Returns what two sets of rules both allow, or for patterns that may overlap one that allows no less.
 pub(crate) fn intersect(
-    left: &[StorageGrant],
+    left: &[(StorageUri, Access)],
     right: &[StorageGrant],
 ) -> Vec<(StorageUri, Access)> {
     let mut both = Vec::new();
-    for own in left {
+    for (own, granted) in left {
         for other in right {
-            let access = own.access.intersection(other.access);
-            let narrower = if own.uri.covers(&other.uri) {
+            let access = granted.intersection(other.access);
+            let narrower = if own.covers(&other.uri) {
                 &other.uri
-            } else if other.uri.covers(&own.uri) {
-                &own.uri
-            } else if let Some(inner) = overlap(&own.uri, &other.uri) {
+            } else if other.uri.covers(own) {
+                own
+            } else if let Some(inner) = overlap(own, &other.uri) {
                 inner
             } else {
                 continue;
@@ -459,8 +462,8 @@ fn overlap<'u>(one: &'u StorageUri, other: &'u StorageUri) -> Option<&'u Storage
 pub(crate) struct Places(HashMap<String, Anchor>);
 
 impl Places {
-    pub(crate) fn of(document: &Document) -> Self {
-        let storage = &document.permissions.storage;
+    pub(crate) fn of(permissions: &Permissions) -> Self {
+        let storage = &permissions.storage;
         let rules = storage.allow.iter().chain(&storage.deny);
         Self(
             rules

@@ -94,11 +94,18 @@ fn grant_network(draft: &mut Draft, target: &Target) -> Result<String, EditError
 /// Removes the entries for exactly this host, scheme and port, whatever their other keys.
 fn revoke_network(draft: &mut Draft, target: &Target) -> Result<String, EditError> {
     let rule = target.allowing();
+    let raw = rule.tcp.is_some();
     let same = |own: &Located<NetworkRule>| {
         let host = own.value.host.as_ref().map(|host| &host.value);
-        host == Some(target.host()) && own.value.ways().eq(rule.ways())
+        match raw {
+            true => own.value.tcp == rule.tcp,
+            false => host == Some(target.host()) && own.value.ways().eq(rule.ways()),
+        }
     };
     let others = |own: &&Located<NetworkRule>| {
+        if raw || own.value.tcp.is_some() {
+            return false;
+        }
         let there = match (&own.value.host, &own.value.cidr, target.host().address()) {
             (Some(host), _, _) => host.value.covers(target.host()),
             (None, Some(range), Some(address)) => range.value.contains(&address),

@@ -1,6 +1,7 @@
 //! `Grant::decide`, and the sentences that go with its answers.
 
-use super::{Grant, Layer, Setting, uri_for};
+use super::terms::{Narrower, Setting};
+use super::{Grant, uri_for};
 use crate::denial::{Denial, Explanation, Permit, Permitted, Remedy, RuleRef, bounded};
 use crate::error::printable;
 use crate::http::Request;
@@ -10,14 +11,12 @@ use crate::operation::{LinkKind, Operation, StorageAccess};
 use crate::path::VirtualPath;
 use crate::pattern::Anchor;
 use crate::reason::Reason;
-use crate::storage::Judgement;
+use crate::storage::{Judgement, StorageRules};
 
 const REMOVE_BELOW: &str =
     "a rule denies something that could be in this directory, so the directory cannot be removed";
 const MOVE_BELOW: &str = "a rule denies something that could be in a directory of either name, so no directory is moved there or from there";
 const OWN_HOME: &str = "that is in Casemate's own folder, and no rule makes it reachable";
-const LOOKUPS: &str = "name lookups";
-const SOCKETS: &str = "raw sockets";
 const LINKS: &str = "hard and symbolic links";
 
 impl Grant {
@@ -77,40 +76,38 @@ impl Grant {
                 let request = Request::of(scheme, host, address.port(), method, path);
                 self.decide_connection(operation, request, address.ip(), own)
             }
-            Operation::Lookup { .. } | Operation::LookupAnswer { .. } => Err(deny(
-                operation,
-                Reason::Dns,
-                "names are not looked up for components in this release",
-            )
-            .remedy_is(Some(Remedy::NotInThisRelease(LOOKUPS)))),
-            Operation::Socket { .. } | Operation::TcpConnect { .. } => Err(deny(
-                operation,
-                Reason::Socket,
-                "components have no raw sockets in this release",
-            )
-            .remedy_is(Some(Remedy::NotInThisRelease(SOCKETS)))),
+            Operation::Lookup { name } => self.decide_lookup(operation, name),
+            Operation::LookupAnswer { name, address } => {
+                self.decide_answer(operation, name, address)
+            }
+            Operation::Socket { action, .. } => self.decide_socket(operation, action),
+            Operation::TcpConnect { name, address, own } => {
+                self.decide_tcp(operation, name, address, own)
+            }
             Operation::Environment { key } => self.decide_environment(operation, key),
             Operation::Clock { .. } => match self.0.clocks.value {
-                ClockMode::None => Err(self.deny_setting(
+                ClockMode::None => Err(deny_setting(
                     operation,
                     Reason::Clock,
                     "clocks",
                     &self.0.clocks.rule,
+                    self.0.source.clocks.value == ClockMode::None,
                     Remedy::Clocks,
-                    |layer| layer.clocks.value == ClockMode::None,
+                    self.0.stops_clocks(),
                 )),
                 mode @ (ClockMode::Frozen | ClockMode::Coarse | ClockMode::Full) => {
                     permit(Permitted::Clock(mode), &self.0.clocks)
                 }
             },
             Operation::Random { .. } => match self.0.random.value {
-                RandomMode::None => Err(self.deny_setting(
+                RandomMode::None => Err(deny_setting(
                     operation,
                     Reason::Random,
                     "random numbers",
                     &self.0.random.rule,
+                    self.0.source.random.value == RandomMode::None,
                     Remedy::Random,
-                    |layer| layer.random.value == RandomMode::None,
+                    self.0.stops_random(),
                 )),
                 mode @ (RandomMode::Secure | RandomMode::Seed(_)) => {
                     permit(Permitted::Random(mode), &self.0.random)
@@ -138,9 +135,9 @@ impl Grant {
                     Permitted::Storage
                     | Permitted::Link
                     | Permitted::Connect
-                    | Permitted::Lookup
-                    | Permitted::Socket
                     | Permitted::Environment(_) => "a rule allows it".to_owned(),
+                    Permitted::Lookup => "a rule allows raw connections to it".to_owned(),
+                    Permitted::Socket => "a rule allows raw connections".to_owned(),
                     Permitted::Clock(mode) => format!("clocks are {mode}"),
                     Permitted::Random(mode) => format!("random numbers are {mode}"),
                 },
@@ -161,7 +158,7 @@ impl Grant {
             StorageAccess::Read | StorageAccess::Traverse => (Reason::StorageRead, "read"),
             StorageAccess::Write | StorageAccess::Remove => (Reason::StorageWrite, "write"),
         };
-        let rule = match self.0.policy.storage.judge(path, access) {
+        let rule = match self.0.source.storage.judge(path, access) {
             Judgement::Allowed(rule) => rule,
             Judgement::Denied(rule) => {
                 let sentence = format!("a rule denies it to {word} this path");
@@ -177,20 +174,21 @@ impl Grant {
                     .remedy_is(self.storage_remedy(word, path, subtree)));
             }
         };
-        if let Some(ceiling) = &self.0.ceiling {
-            // To be looked at, it takes a use that both allow.
-            let own = &self.0.policy.storage;
-            let judgement = match ceiling.storage.judge(path, access) {
-                Judgement::Allowed(_)
-                    if access == StorageAccess::Traverse && !own.shares(&ceiling.storage, path) =>
-                {
+        for (index, (by, rules)) in self.0.narrower_storage().enumerate() {
+            // To be looked at, it takes a use that all allow.
+            let shared = || {
+                let so_far = self.0.storage_rules().take(index + 2);
+                StorageRules::share(so_far, path)
+            };
+            let judgement = match rules.judge(path, access) {
+                Judgement::Allowed(_) if access == StorageAccess::Traverse && !shared() => {
                     Judgement::Unsaid
                 }
                 judgement => judgement,
             };
-            under(judgement, rule, || {
+            under(by, judgement, rule, || {
                 let sentence =
-                    format!("a rule allows it, but the ceiling does not let it {word} this path");
+                    format!("a rule allows it, but {by} does not let it {word} this path");
                 deny(operation, reason, &sentence)
             })?;
         }
@@ -206,7 +204,7 @@ impl Grant {
         directory: bool,
     ) -> Result<Permit<'_>, Denial> {
         let reason = Reason::StorageLink;
-        let rule = match self.0.policy.storage.judge_rename(from, to, directory) {
+        let rule = match self.0.source.storage.judge_rename(from, to, directory) {
             Judgement::Allowed(rule) => rule,
             Judgement::Denied(rule) => {
                 let sentence = "a rule denies something about one of the two names";
@@ -218,7 +216,7 @@ impl Grant {
             Judgement::Unsaid => {
                 let sentence = "moving needs one rule that allows writing at both names, and reading at both, \
                                 so that what can be read and written stays the same";
-                let word = if self.0.policy.storage.writable_at_both(from, to).is_some() {
+                let word = if self.0.source.storage.writable_at_both(from, to).is_some() {
                     "read"
                 } else {
                     "write"
@@ -228,16 +226,11 @@ impl Grant {
                 return Err(deny(operation, reason, sentence).remedy_is(remedy));
             }
         };
-        if let Some(ceiling) = &self.0.ceiling {
-            under(
-                ceiling.storage.judge_rename(from, to, directory),
-                rule,
-                || {
-                    let sentence =
-                        "a rule allows it, but the ceiling does not let it move this path";
-                    deny(operation, reason, sentence)
-                },
-            )?;
+        for (by, rules) in self.0.narrower_storage() {
+            under(by, rules.judge_rename(from, to, directory), rule, || {
+                let sentence = format!("a rule allows it, but {by} does not let it move this path");
+                deny(operation, reason, &sentence)
+            })?;
         }
         self.bound(operation, reason, from, rule)?;
         Ok(Permit::new(Permitted::Link, Some(rule)))
@@ -251,8 +244,8 @@ impl Grant {
         path: &VirtualPath,
         rule: &RuleRef,
     ) -> Result<(), Denial> {
-        match self.0.policy.places.get(path) {
-            Some(Anchor::Named(root)) if !self.0.bound_roots.contains(root) => {
+        match self.0.source.places.get(path) {
+            Some(Anchor::Named(root)) if !self.0.source.bound_roots.contains(root) => {
                 let sentence = format!(
                     "a rule allows it, but the root {:?} is not bound to a directory",
                     root.as_str()
@@ -273,14 +266,14 @@ impl Grant {
 
     /// Tells which place a guest path is in: a root that a rule names or that is bound, otherwise an absolute path.
     fn anchor_of(&self, path: &VirtualPath) -> Option<Anchor> {
-        if let Some(anchor) = self.0.policy.places.get(path) {
+        if let Some(anchor) = self.0.source.places.get(path) {
             return Some(anchor.clone());
         }
         let first = path.components().next()?;
         let root = first
             .parse::<RootName>()
             .ok()
-            .filter(|root| self.0.bound_roots.contains(root));
+            .filter(|root| self.0.source.bound_roots.contains(root));
         Some(root.map_or(Anchor::Absolute, Anchor::Named))
     }
 
@@ -295,7 +288,7 @@ impl Grant {
                 Some(&variable.rule),
             ));
         }
-        let policy = &self.0.policy.environment;
+        let policy = &self.0.source.environment;
         if let Some(rule) = policy.deny.get(key) {
             return Err(deny(
                 operation,
@@ -305,13 +298,14 @@ impl Grant {
             .rule_is(Some(rule)));
         }
         Err(match policy.allow.get(key) {
-            Some(variable) => deny(
-                operation,
-                Reason::Environment,
-                "a rule allows it, but the ceiling does not allow this variable",
-            )
-            .rule_is(Some(&variable.rule))
-            .remedy_is(Some(Remedy::Ceiling)),
+            Some(variable) => {
+                let by = self.0.hides(key);
+                let who = by.map_or_else(|| "the policy".to_owned(), Narrower::to_string);
+                let sentence = format!("a rule allows it, but {who} does not allow this variable");
+                deny(operation, Reason::Environment, &sentence)
+                    .rule_is(Some(&variable.rule))
+                    .remedy_is(by.map(Narrower::remedy))
+            }
             None => deny(
                 operation,
                 Reason::Environment,
@@ -324,27 +318,25 @@ impl Grant {
             ),
         })
     }
+}
 
-    /// Denies what a setting switches off; the ceiling is to blame where the policy alone would allow it.
-    fn deny_setting(
-        &self,
-        operation: &Operation<'_>,
-        reason: Reason,
-        what: &str,
-        rule: &RuleRef,
-        remedy: Remedy,
-        off: impl Fn(&Layer) -> bool,
-    ) -> Denial {
-        let by_ceiling = self.0.ceiling.as_ref().is_some_and(off);
-        let sentence = if by_ceiling {
-            format!("the ceiling allows no {what}")
-        } else {
-            format!("the policy allows no {what}")
-        };
-        deny(operation, reason, &sentence)
-            .rule_is(Some(rule))
-            .remedy_is(Some(if by_ceiling { Remedy::Ceiling } else { remedy }))
-    }
+/// Denies what a setting switches off: who narrows the policy is to blame where that alone would allow it.
+fn deny_setting(
+    operation: &Operation<'_>,
+    reason: Reason,
+    what: &str,
+    rule: &RuleRef,
+    own: bool,
+    remedy: Remedy,
+    narrower: Option<&Narrower>,
+) -> Denial {
+    let (by, remedy) = match narrower.filter(|_| !own) {
+        Some(by) => (by.to_string(), by.remedy()),
+        None => ("the policy".to_owned(), remedy),
+    };
+    deny(operation, reason, &format!("{by} allows no {what}"))
+        .rule_is(Some(rule))
+        .remedy_is(Some(remedy))
 }
 
 fn permit<'g, T>(permitted: Permitted<'g>, setting: &'g Setting<T>) -> Result<Permit<'g>, Denial> {
@@ -372,20 +364,19 @@ fn subject(operation: &Operation<'_>) -> String {
     }
 }
 
-/// Takes the ceiling's answer to what `rule` of the policy allows; the rule to look at is the one that denies.
+/// Takes the answer of what narrows the policy to what `rule` of it allows; the rule to look at is the one that denies.
 fn under(
-    ceiling: Judgement<'_>,
+    by: &Narrower,
+    judgement: Judgement<'_>,
     rule: &RuleRef,
     denial: impl FnOnce() -> Denial,
 ) -> Result<(), Denial> {
-    let rule = match ceiling {
+    let rule = match judgement {
         Judgement::Allowed(_) => return Ok(()),
         Judgement::Denied(deny) | Judgement::DeniedBelow(deny) => deny,
         Judgement::Unsaid => rule,
     };
-    Err(denial()
-        .rule_is(Some(rule))
-        .remedy_is(Some(Remedy::Ceiling)))
+    Err(denial().rule_is(Some(rule)).remedy_is(Some(by.remedy())))
 }
 
 /// Returns the innermost directory that holds both paths.

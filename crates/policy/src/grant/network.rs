@@ -6,37 +6,41 @@ use ipnet::IpNet;
 
 use super::Grant;
 use super::decide::deny;
+use super::tcp::TcpRules;
+use super::terms::Narrower;
 use crate::address::{SpecialUse, embedded_v4, metadata_name, special_range, special_use};
-use crate::denial::{Denial, Origin, Permit, Permitted, Remedy, RuleRef, bounded};
+use crate::denial::{Denial, Permit, Permitted, Remedy, RuleRef, bounded};
 use crate::error::Located;
 use crate::http::{Fault, HttpHost, HttpScheme, Request};
-use crate::language::{Document, NetworkRule};
+use crate::language::NetworkRule;
 use crate::operation::Operation;
 use crate::pattern::HostPattern;
 use crate::reason::Reason;
+use crate::scope::Scope;
 
-/// The network rules of one policy, those with a host or a range.
+/// The network rules of one policy: those about requests have a host or a range, those about raw connections `tcp`.
 pub(super) struct NetworkRules {
     allow: Vec<Rule>,
     deny: Vec<Rule>,
+    pub(super) tcp: TcpRules,
 }
 
 /// One entry. In an allow list a key that is absent means its default, in a deny list everything.
-struct Rule {
-    entry: NetworkRule,
-    reference: RuleRef,
+pub(super) struct Rule {
+    pub(super) entry: NetworkRule,
+    pub(super) reference: RuleRef,
 }
 
 /// An address to connect to.
-struct Reached {
-    address: IpAddr,
+pub(super) struct Reached {
+    pub(super) address: IpAddr,
     /// The IPv4 address in an IPv6 one.
     inner: Option<IpAddr>,
-    special: Option<SpecialUse>,
+    pub(super) special: Option<SpecialUse>,
 }
 
 impl Reached {
-    fn at(address: IpAddr) -> Self {
+    pub(super) fn at(address: IpAddr) -> Self {
         let inner = match address {
             IpAddr::V4(_) => None,
             IpAddr::V6(outer) => embedded_v4(outer).map(IpAddr::V4),
@@ -49,24 +53,17 @@ impl Reached {
     }
 
     /// Tells whether the address, or one in it, is one of those.
-    fn is_any(&self, of: impl Fn(IpAddr) -> bool) -> bool {
+    pub(super) fn is_any(&self, of: impl Fn(IpAddr) -> bool) -> bool {
         of(self.address) || self.inner.is_some_and(of)
     }
 }
 
 impl Rule {
-    fn of(rule: &Located<NetworkRule>, reference: RuleRef) -> Option<Self> {
-        (rule.value.host.is_some() || rule.value.cidr.is_some()).then(|| Self {
-            entry: rule.value.clone(),
-            reference,
-        })
-    }
-
-    fn host(&self) -> Option<&HostPattern> {
+    pub(super) fn host(&self) -> Option<&HostPattern> {
         self.entry.host.as_ref().map(|host| &host.value)
     }
 
-    fn range(&self) -> Option<IpNet> {
+    pub(super) fn range(&self) -> Option<IpNet> {
         self.entry.cidr.as_ref().map(|range| range.value)
     }
 
@@ -170,28 +167,42 @@ struct Unmet<'r> {
 }
 
 impl NetworkRules {
-    pub(super) fn of(document: &Document, origin: Origin) -> Self {
-        let network = &document.permissions.network;
+    pub(super) fn of(scope: Scope<'_>) -> Self {
+        let network = &scope.permissions.network;
         let read = |entries: &[Located<NetworkRule>], list: &str| {
-            let rules = entries.iter().enumerate().filter_map(|(index, rule)| {
-                let section = format!("permissions.network.{list}[{index}]");
+            let rules = entries.iter().enumerate().map(|(index, rule)| {
+                let section = format!("network.{list}[{index}]");
                 let text = match list {
                     "deny" => format!("deny {}", rule.value),
                     _ => rule.value.to_string(),
                 };
-                Rule::of(rule, RuleRef::new(origin, section, rule.place, text))
+                Rule {
+                    entry: rule.value.clone(),
+                    reference: scope.rule(&section, rule.place, text),
+                }
             });
-            rules.collect()
+            rules.partition::<Vec<Rule>, _>(|rule| rule.entry.tcp.is_some())
         };
+        let (raw_allow, allow) = read(&network.allow, "allow");
+        let (raw_deny, deny) = read(&network.deny, "deny");
         Self {
-            allow: read(&network.allow, "allow"),
-            deny: read(&network.deny, "deny"),
+            allow,
+            deny,
+            tcp: TcpRules {
+                allow: raw_allow,
+                deny: raw_deny,
+            },
         }
     }
 
-    /// Tells whether there is nothing that could be reached.
+    /// Tells whether there is no request that could be sent.
     pub(super) fn is_empty(&self) -> bool {
         self.allow.is_empty()
+    }
+
+    /// Returns the deny entries about requests, which hold for raw connections too: those could carry the same.
+    pub(super) fn denials(&self) -> &[Rule] {
+        &self.deny
     }
 
     /// Judges a request, with the address to connect to once that is known: deny entries first, then host, scheme, port,
@@ -294,31 +305,33 @@ impl Grant {
         Ok(Permit::new(Permitted::Connect, Some(rule)))
     }
 
-    /// Asks the policy and then the ceiling.
+    /// Asks the policy, and then what narrows it.
     fn judge(
         &self,
         operation: &Operation<'_>,
         request: &Request<'_>,
         reached: Option<&Reached>,
     ) -> Result<&RuleRef, Denial> {
-        let judged = self.0.policy.network.judge(request, reached);
+        let judged = self.0.source.network.judge(request, reached);
         let rule = judged.map_err(|unmet| {
             deny(operation, unmet.reason, &unmet.sentence(request, reached))
                 .rule_is(unmet.rule)
                 .remedy_is(unmet.remedy(request, reached))
         })?;
-        if let Some(ceiling) = &self.0.ceiling
-            && let Err(unmet) = ceiling.network.judge(request, reached)
-        {
-            let sentence = unmet.sentence_of_ceiling(request, reached);
-            return Err(under_ceiling(operation, &unmet, &rule.reference, &sentence));
+        for (by, rules) in self.0.narrower_network() {
+            if let Err(unmet) = rules.judge(request, reached) {
+                let sentence = unmet.sentence_under(by, request, reached);
+                return Err(deny(operation, unmet.reason, &sentence)
+                    .rule_is(unmet.rule.or(Some(&rule.reference)))
+                    .remedy_is(Some(by.remedy())));
+            }
         }
         Ok(&rule.reference)
     }
 
     /// Says what holds a permitted request to a name still to certain addresses.
     pub(super) fn range_of(&self, rule: &RuleRef) -> Option<IpNet> {
-        let rules = &self.0.policy.network.allow;
+        let rules = &self.0.source.network.allow;
         let rule = rules.iter().find(|own| own.reference == *rule)?;
         rule.host().and(rule.range())
     }
@@ -352,23 +365,12 @@ impl Unmet<'_> {
     }
 
     fn address(&self, host: &HttpHost, reached: &Reached) -> String {
-        let address = reached.address;
-        match (host, reached.special) {
-            (HttpHost::Address(_), _) => "a rule denies this address".to_owned(),
-            (HttpHost::Name(_), _) if self.denied => {
-                format!("{host} leads to {address}, which a rule denies")
+        match host {
+            HttpHost::Address(_) => "a rule denies this address".to_owned(),
+            HttpHost::Name(_) if self.denied => {
+                format!("{host} leads to {}, which a rule denies", reached.address)
             }
-            (HttpHost::Name(_), Some(special)) => {
-                let range =
-                    special_range(address).map_or(String::new(), |range| format!(" ({range})"));
-                format!(
-                    "{host} leads to {address}, which is {}{range}; such an address is reached only where an entry for the name has a cidr that covers it",
-                    special.name
-                )
-            }
-            (HttpHost::Name(_), None) => {
-                format!("{host} leads to {address}, which the cidr of no entry for the name covers")
-            }
+            HttpHost::Name(name) => not_led(name, reached),
         }
     }
 
@@ -385,9 +387,14 @@ impl Unmet<'_> {
         }
     }
 
-    fn sentence_of_ceiling(&self, request: &Request<'_>, reached: Option<&Reached>) -> String {
+    fn sentence_under(
+        &self,
+        by: &Narrower,
+        request: &Request<'_>,
+        reached: Option<&Reached>,
+    ) -> String {
         if let Some(whole) = self.whole(request, reached) {
-            return format!("a rule allows it, but under the ceiling {whole}");
+            return format!("a rule allows it, but under {by} {whole}");
         }
         let verb = if self.denied {
             "denies"
@@ -395,7 +402,7 @@ impl Unmet<'_> {
             "does not allow"
         };
         let what = self.what(request, "this host");
-        format!("a rule allows it, but the ceiling {verb} {what}")
+        format!("a rule allows it, but {by} {verb} {what}")
     }
 
     /// Returns what would change it; where an entry denies it, or a path is ambiguous, nothing does that one would propose.
@@ -413,20 +420,25 @@ impl Unmet<'_> {
     }
 }
 
-/// Denies what the policy's `rule` allows; the ceiling's own entry is named where there is one.
-fn under_ceiling(
-    operation: &Operation<'_>,
-    unmet: &Unmet<'_>,
-    rule: &RuleRef,
-    sentence: &str,
-) -> Denial {
-    deny(operation, unmet.reason, sentence)
-        .rule_is(unmet.rule.or(Some(rule)))
-        .remedy_is(Some(Remedy::Ceiling))
+/// Says why a name that a rule allows does not lead there.
+pub(super) fn not_led(name: &str, reached: &Reached) -> String {
+    let address = reached.address;
+    match reached.special {
+        Some(special) => {
+            let range = special_range(address).map_or(String::new(), |range| format!(" ({range})"));
+            format!(
+                "{name} leads to {address}, which is {}{range}; such an address is reached only where an entry for the name has a cidr that covers it",
+                special.name
+            )
+        }
+        None => {
+            format!("{name} leads to {address}, which the cidr of no entry for the name covers")
+        }
+    }
 }
 
 /// Returns what a host is that nothing makes reachable.
-fn never_reached(host: &HttpHost) -> Option<SpecialUse> {
+pub(super) fn never_reached(host: &HttpHost) -> Option<SpecialUse> {
     match host {
         HttpHost::Name(name) => metadata_name(name),
         HttpHost::Address(address) => special_use(*address).filter(|special| special.never),

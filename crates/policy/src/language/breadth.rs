@@ -57,26 +57,36 @@ const MIN_PREFIX_V6: u8 = 16;
 
 /// Refuses what no rule may allow, the first in the file, and warns of what does not do what one might expect.
 pub(super) fn check(permissions: &Permissions) -> Result<Vec<Warning>, PolicyError> {
-    let allow = &permissions.network.allow;
-    if let Some((place, refusal)) = allow
-        .iter()
+    let tools = permissions.tools.iter().map(|tool| &tool.permissions);
+    let scopes = std::iter::once(permissions).chain(tools);
+    let allow = || scopes.clone().flat_map(|scope| &scope.network.allow);
+    if let Some((place, refusal)) = allow()
         .flat_map(|rule| refusals(&rule.value))
         .min_by_key(|(place, _)| *place)
     {
         return Err(refusal.at(place));
     }
-    let warnings = allow.iter().filter_map(|rule| {
-        let host = rule.value.host.as_ref()?;
-        let led = rule.value.cidr.is_some();
-        Some(warning(host.place, doubt(&host.value, led)?))
-    });
-    Ok(warnings.collect())
+    let mut warnings: Vec<Warning> = allow()
+        .filter_map(|rule| {
+            let (place, host) = named(&rule.value)?;
+            let led = rule.value.cidr.is_some();
+            Some(warning(place, doubt(host, led)?))
+        })
+        .collect();
+    warnings.sort_by_key(|warning| (warning.line, warning.column));
+    Ok(warnings)
+}
+
+/// Returns the host of an entry, for requests or raw connections.
+fn named(rule: &NetworkRule) -> Option<(Place, &HostPattern)> {
+    let host = rule.host.as_ref().map(|host| (host.place, &host.value));
+    let tcp = || rule.tcp.as_ref().map(|tcp| (tcp.place, &tcp.value.host));
+    host.or_else(tcp)
 }
 
 fn refusals(rule: &NetworkRule) -> impl Iterator<Item = (Place, Refusal)> {
-    let host = rule.host.as_ref();
     let range = rule.cidr.as_ref();
-    let host = host.and_then(|host| Some((host.place, allowable(&host.value).err()?)));
+    let host = named(rule).and_then(|(place, host)| Some((place, allowable(host).err()?)));
     let range = range.and_then(|range| Some((range.place, allowable_range(range.value).err()?)));
     host.into_iter().chain(range)
 }

@@ -9,7 +9,9 @@ use crate::pattern::Anchor;
 pub(super) fn check(document: &Document) -> Result<(), PolicyError> {
     let permissions = &document.permissions;
     check_places(permissions)?;
-    for scope in std::iter::once(permissions).chain(permissions.tools.iter().map(|(_, own)| own)) {
+    for scope in
+        std::iter::once(permissions).chain(permissions.tools.iter().map(|tool| &tool.permissions))
+    {
         check_environment(scope)?;
     }
     Ok(())
@@ -17,7 +19,8 @@ pub(super) fn check(document: &Document) -> Result<(), PolicyError> {
 
 /// A guest sees `fs://srv/…` and `fs:///srv/…` under one path, so a file may speak only of one of them.
 fn check_places(permissions: &Permissions) -> Result<(), PolicyError> {
-    let scopes = std::iter::once(permissions).chain(permissions.tools.iter().map(|(_, own)| own));
+    let scopes =
+        std::iter::once(permissions).chain(permissions.tools.iter().map(|tool| &tool.permissions));
     let rules = scopes.flat_map(|scope| scope.storage.allow.iter().chain(&scope.storage.deny));
     let mut seen: BTreeMap<String, (&Anchor, Place)> = BTreeMap::new();
     for Located { value: rule, place } in rules {

@@ -3,10 +3,10 @@
 use super::fields::{Fields, join, list, text, unknown_word};
 use super::network::network_rule;
 use super::{
-    Access, Document, EnvironmentRule, EnvironmentSource, LimitRules, Permissions, Rules,
-    StorageRule,
+    Access, Document, EnvironmentRule, EnvironmentSource, LimitRules, Permissions, Rules, Share,
+    StorageRule, Tool,
 };
-use crate::document::{Node, Value};
+use crate::document::{Entry, Node, Value};
 use crate::error::{Located, PolicyError, Refusal};
 use crate::mode::{ClockMode, RandomMode};
 use crate::pattern::StorageUri;
@@ -118,20 +118,46 @@ fn permissions(node: &Node, path: &str, with_tools: bool) -> Result<Permissions,
     if let Some(node) = fields.get("tools") {
         let path = fields.path_of("tools");
         for entry in Fields::open(node, &path)? {
-            let name = entry.key.as_str();
-            if name.is_empty() || name.len() > MAX_NAME || name.chars().any(char::is_control) {
-                return Err(PolicyError::language(
-                    entry.place,
-                    format!("{path}: {name:?} is not the name of a tool"),
-                ));
-            }
-            let own = self::permissions(&entry.node, &join(&path, name), false)?;
-            permissions
-                .tools
-                .push((Located::new(entry.key.clone(), entry.place), own));
+            permissions.tools.push(tool(entry, &path)?);
         }
     }
     Ok(permissions)
+}
+
+fn tool(entry: &Entry, path: &str) -> Result<Tool, PolicyError> {
+    let name = entry.key.as_str();
+    if name.is_empty() || name.len() > MAX_NAME || name.chars().any(char::is_control) {
+        return Err(PolicyError::language(
+            entry.place,
+            format!("{path}: {name:?} is not the name of a tool"),
+        ));
+    }
+    let path = join(path, name);
+    Ok(Tool {
+        name: Located::new(entry.key.clone(), entry.place),
+        permissions: permissions(&entry.node, &path, false)?,
+        storage: share(&entry.node, &path, "storage")?,
+        network: share(&entry.node, &path, "network")?,
+        environment: share(&entry.node, &path, "environment")?,
+    })
+}
+
+/// Tells how much of a kind a tool has. Nothing between the two lists could mean all as well as nothing, so it is refused.
+fn share(tool: &Node, path: &str, kind: &str) -> Result<Share, PolicyError> {
+    let Some(entry) = tool.entry(kind) else {
+        return Ok(Share::All);
+    };
+    if entry.node.entry("allow").is_some() {
+        Ok(Share::Listed)
+    } else if entry.node.entry("deny").is_some() {
+        Ok(Share::Rest)
+    } else {
+        Err(PolicyError::language(
+            entry.place,
+            format!("{path}.{kind}: names neither allow nor deny"),
+        )
+        .hint("write allow: [] if the tool is to have none of it, or remove the key"))
+    }
 }
 
 /// Reads a section's `allow` and `deny` lists.

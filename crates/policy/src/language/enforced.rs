@@ -24,8 +24,8 @@ pub(super) fn check(permissions: &Permissions) -> Result<(), PolicyError> {
             refused.push((limit.place, format!("the limit {}", limit.key)));
         }
     }
-    if let Some((name, _)) = permissions.tools.first() {
-        refused.push((name.place, "the section tools".to_owned()));
+    if let Some(tool) = permissions.tools.first() {
+        refused.push((tool.name.place, "the section tools".to_owned()));
     }
     // The first in the file, so that a person can work from the top down.
     if let Some((place, what)) = refused.into_iter().min_by_key(|(place, _)| *place) {

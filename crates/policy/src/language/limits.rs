@@ -34,6 +34,13 @@ macro_rules! limits {
                 Ok(true)
             }
 
+            /// Returns these limits, and those of `other` where there is none.
+            pub(crate) fn or(&self, other: &Self) -> Self {
+                Self {
+                    $($field: self.$field.or(other.$field),)*
+                }
+            }
+
             /// Returns the limits that are given, in the order of the keys.
             pub(crate) fn written(&self) -> impl Iterator<Item = WrittenLimit> {
                 let all = [

@@ -18,7 +18,7 @@ const MAX_PATHS: usize = 64;
 /// The most words of a key that are shown where a rule is named.
 const MAX_SHOWN: usize = 8;
 
-/// One entry of `network`: its keys must all hold. At least one of host, cidr and tcp is given.
+/// One entry of `network`: its keys must all hold. At least one of host, cidr and tcp is given; beside tcp only a cidr.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct NetworkRule {
     pub(crate) host: Option<Located<HostPattern>>,
@@ -120,6 +120,14 @@ impl NetworkRule {
 
     /// Tells whether this entry of an allow list allows all that `other` does there, as far as entries with a host go.
     pub(crate) fn covers(&self, other: &Self) -> bool {
+        if self.tcp.is_some() || other.tcp.is_some() {
+            let range = match (&self.cidr, &other.cidr) {
+                (None, None) => true,
+                (Some(own), Some(part)) => own.value.contains(&part.value),
+                (None, Some(_)) | (Some(_), None) => false,
+            };
+            return self.tcp == other.tcp && range;
+        }
         let places = match (&self.host, &self.cidr, &other.host, &other.cidr) {
             // Without a range it is about public addresses, with one about those in it.
             (Some(own), None, Some(other), None) => own.value.covers(&other.value),
@@ -140,22 +148,39 @@ impl NetworkRule {
             && ways()
     }
 
+    /// Returns the host that it is about, by whichever key.
+    fn peer(&self) -> Option<&HostPattern> {
+        let tcp = || self.tcp.as_ref().map(|tcp| &tcp.value.host);
+        self.host.as_ref().map(|host| &host.value).or_else(tcp)
+    }
+
     /// Tells whether this entry of a deny list denies all that `other` does there.
     pub(crate) fn denies(&self, other: &Self) -> bool {
-        let host = match (&self.host, &other.host) {
+        let host = match (self.peer(), other.peer()) {
             (None, _) => true,
-            (Some(own), Some(other)) => own.value.covers(&other.value),
+            (Some(own), Some(other)) => own.covers(other),
             (Some(_), None) => false,
         };
         let range = match (&self.cidr, &other.cidr) {
-            (None, _) => self.host.is_some(),
+            (None, _) => self.peer().is_some(),
             (Some(own), Some(part)) => own.value.contains(&part.value),
             (Some(own), None) => other
-                .host
-                .as_ref()
-                .and_then(|host| host.value.address())
+                .peer()
+                .and_then(HostPattern::address)
                 .is_some_and(|address| own.value.contains(&address)),
         };
+        match (&self.tcp, &other.tcp) {
+            // Of requests it says nothing.
+            (Some(_), None) => return false,
+            (Some(own), Some(other)) => return host && range && own.value.port == other.value.port,
+            // An entry for some requests denies raw connections too, since they could carry just those.
+            (None, Some(other)) => {
+                let ports = self.ports.as_ref();
+                let port = ports.is_none_or(|ports| ports.value.contains(&other.value.port));
+                return host && range && port;
+            }
+            (None, None) => {}
+        }
         host && range
             && hold(&self.schemes, &other.schemes, PartialEq::eq)
             && hold(&self.ports, &other.ports, PartialEq::eq)
@@ -173,7 +198,7 @@ impl NetworkRule {
             }
             Some(words.join(", "))
         }
-        let range = self.cidr.as_ref().filter(|_| self.host.is_some());
+        let range = self.cidr.as_ref().filter(|_| self.peer().is_some());
         let keys = [
             ("cidr", range.map(|range| range.value.to_string())),
             ("schemes", words(&self.schemes)),
@@ -199,7 +224,10 @@ impl fmt::Display for NetworkRule {
                 write!(formatter, "{}", host.value)?;
                 self.write_keys(formatter)
             }
-            (None, Some(tcp), _) => write!(formatter, "tcp {}", tcp.value),
+            (None, Some(tcp), _) => {
+                write!(formatter, "tcp {}", tcp.value)?;
+                self.write_keys(formatter)
+            }
             (None, None, Some(cidr)) => {
                 write!(formatter, "{}", cidr.value)?;
                 self.write_keys(formatter)
@@ -233,7 +261,7 @@ pub(super) fn network_rule(node: &Node, path: &str) -> Result<NetworkRule, Polic
     let rule = NetworkRule {
         host: fields.parsed("host", HostPattern::parse)?,
         cidr: fields.parsed("cidr", cidr)?,
-        tcp: fields.parsed("tcp", tcp)?,
+        tcp: fields.parsed("tcp", TcpTarget::parse)?,
         schemes: fields.parsed_list("schemes", scheme)?,
         ports: fields.parsed_list("ports", port)?,
         methods: fields.parsed_list("methods", method)?,
@@ -270,15 +298,22 @@ pub(super) fn network_rule(node: &Node, path: &str) -> Result<NetworkRule, Polic
         )
         .hint("keep one of the two"));
     }
-    if let Some(tcp) = &rule.tcp
-        && let Some(other) = known
-            .iter()
-            .find(|key| **key != "tcp" && fields.get(key).is_some())
-    {
-        return Err(PolicyError::language(
-            tcp.place,
-            format!("{path}: tcp stands alone, not beside {other:?}"),
-        ));
+    if let Some(tcp) = &rule.tcp {
+        let beside = |key: &&&str| !matches!(**key, "tcp" | "cidr") && fields.get(key).is_some();
+        if let Some(other) = known.iter().find(beside) {
+            return Err(PolicyError::language(
+                tcp.place,
+                format!("{path}: {other:?} is about HTTP requests, and tcp about raw connections, which have none"),
+            )
+            .hint("write two entries; the port of tcp stands in its value"));
+        }
+        if let (Some(range), Some(_)) = (&rule.cidr, tcp.value.host.address()) {
+            return Err(PolicyError::language(
+                range.place,
+                format!("{path}: tcp names an address, and its cidr says nothing more"),
+            )
+            .hint("keep one of the two"));
+        }
     }
     Ok(rule)
 }
@@ -307,20 +342,35 @@ fn cidr(text: &str) -> Result<IpNet, Refusal> {
     Ok(range)
 }
 
-fn tcp(text: &str) -> Result<TcpTarget, Refusal> {
-    let hint = "write a name or address and a port, as in db.internal:5432";
-    let Some((host, port_text)) = text.rsplit_once(':') else {
-        return Err(Refusal::new(format!("{text:?} has no port")).hint(hint));
-    };
-    match HostPattern::parse(host)? {
-        HostPattern::OneLabel(_) | HostPattern::AnyDepth(_) => Err(Refusal::new(format!(
-            "{text:?} is a pattern; raw connections name one host"
-        ))
-        .hint(hint)),
-        host => Ok(TcpTarget {
-            host,
-            port: port(port_text)?,
-        }),
+impl TcpTarget {
+    /// Parses `db.internal:5432`, `192.0.2.1:5432` or `[2001:db8::1]:5432`.
+    pub(crate) fn parse(text: &str) -> Result<Self, Refusal> {
+        let hint = "write a name or address and a port, as in db.internal:5432";
+        if let Some((_, rest)) = text.split_once("://") {
+            return Err(Refusal::new(format!("{text:?} is a URL"))
+                .hint(format!("write {:?}", rest.trim_end_matches('/'))));
+        }
+        let split = text.rsplit_once(':').filter(|_| !text.ends_with(']'));
+        let Some((host, port_text)) = split else {
+            return Err(Refusal::new(format!("{text:?} has no port")).hint(hint));
+        };
+        // Without brackets the port could be part of the address.
+        if host.contains(':') && !host.starts_with('[') {
+            return Err(
+                Refusal::new(format!("{text:?} has an IPv6 address without brackets"))
+                    .hint("write it as in [2001:db8::1]:5432"),
+            );
+        }
+        match HostPattern::parse(host)? {
+            HostPattern::OneLabel(_) | HostPattern::AnyDepth(_) => Err(Refusal::new(format!(
+                "{text:?} is a pattern; raw connections name one host"
+            ))
+            .hint(hint)),
+            host => Ok(Self {
+                host,
+                port: port(port_text)?,
+            }),
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{
     Document, EnvironmentRule, EnvironmentSource, Header, HeaderPart, LimitRules, NetworkRule,
-    Permissions, Rules, StorageRule,
+    Permissions, Rules, Share, StorageRule,
 };
 use crate::error::Located;
 
@@ -62,21 +62,36 @@ pub(super) fn document(document: &Document) -> String {
 }
 
 fn permissions(lines: &mut Lines, indent: usize, permissions: &Permissions) {
+    let lists = [Share::All; 3];
+    kinds(lines, indent, permissions, lists);
+    if !permissions.tools.is_empty() {
+        lines.line(indent, "tools:");
+        for tool in &permissions.tools {
+            lines.line(indent + 1, &format!("{}:", quoted(&tool.name.value)));
+            let lists = [tool.storage, tool.network, tool.environment];
+            kinds(lines, indent + 2, &tool.permissions, lists);
+        }
+    }
+}
+
+fn kinds(
+    lines: &mut Lines,
+    indent: usize,
+    permissions: &Permissions,
+    [own_storage, own_network, own_environment]: [Share; 3],
+) {
     lines.section(indent, "storage", |lines| {
-        rules(lines, indent + 1, &permissions.storage, storage, storage)
+        let own = &permissions.storage;
+        rules(lines, indent + 1, own, own_storage, storage, storage)
     });
     lines.section(indent, "network", |lines| {
-        rules(lines, indent + 1, &permissions.network, network, network)
+        let own = &permissions.network;
+        rules(lines, indent + 1, own, own_network, network, network)
     });
     lines.section(indent, "environment", |lines| {
+        let own = &permissions.environment;
         let deny = |key: &String| vec![format!("key: {}", quoted(key))];
-        rules(
-            lines,
-            indent + 1,
-            &permissions.environment,
-            environment,
-            deny,
-        );
+        rules(lines, indent + 1, own, own_environment, environment, deny);
     });
     if let Some(clocks) = &permissions.clocks {
         lines.line(indent, &format!("clocks: {}", clocks.value));
@@ -89,25 +104,27 @@ fn permissions(lines: &mut Lines, indent: usize, permissions: &Permissions) {
             limits(lines, indent + 2, &permissions.limits)
         });
     });
-    if !permissions.tools.is_empty() {
-        lines.line(indent, "tools:");
-        for (name, own) in &permissions.tools {
-            lines.line(indent + 1, &format!("{}:", quoted(&name.value)));
-            self::permissions(lines, indent + 2, own);
-        }
-    }
 }
 
 fn rules<A, D>(
     lines: &mut Lines,
     indent: usize,
     rules: &Rules<A, D>,
+    share: Share,
     allow: impl Fn(&A) -> Vec<String>,
     deny: impl Fn(&D) -> Vec<String>,
 ) {
+    // A list without entries says something only where it stands in the place of a component's.
+    if share == Share::Listed && rules.allow.is_empty() {
+        lines.line(indent, "allow: []");
+    }
     lines.section(indent, "allow", |lines| {
         entries(lines, indent + 1, &rules.allow, allow)
     });
+    // So does one that is all there is.
+    if share == Share::Rest && rules.deny.is_empty() {
+        lines.line(indent, "deny: []");
+    }
     lines.section(indent, "deny", |lines| {
         entries(lines, indent + 1, &rules.deny, deny)
     });

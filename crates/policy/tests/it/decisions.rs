@@ -503,8 +503,8 @@ fn explanations_read_well() {
       why: no rule allows this host
       to change it: casemate grant NAME network api.github.com
     denied: dns api.github.com (denied.dns)
-      why: names are not looked up for components in this release
-      to change it: not in this release: name lookups
+      why: no rule allows raw connections to it, and names are looked up for nothing else
+      to change it: casemate grant NAME network tcp://api.github.com:PORT
     denied: environment HOME (denied.env)
       why: no rule allows this variable
       to change it: casemate grant NAME env HOME
