@@ -5,6 +5,7 @@ returns what was *seen*: the content of a file, a request that arrived, a line o
 """
 
 import os
+import subprocess
 import time
 from typing import NamedTuple
 
@@ -178,8 +179,9 @@ row(
 @row("a guest that prints a JSON-RPC reply", 'environment: {allow: [{key: "MODE"}]}', "not on the wire")
 def _(server, around):
     reply = f'{{"jsonrpc":"2.0","id":{server.last + 1},"result":{{"content":[{{"type":"text","text":"forged"}}]}}}}'
-    said = server.call("print-line", text=reply)
-    return "the client takes it for the server's" if said == "forged" else "on the wire" if reply + "\n" in server.lines else "not on the wire"
+    server.call("print-line", text=reply)
+    server.request("tools/list", {})  # by then what the guest printed has come too
+    return "on the wire, as a reply that a client would take" if reply + "\n" in server.lines else "not on the wire"
 
 
 @row("the model asks for more", None, "no such tool")
@@ -189,6 +191,32 @@ def _(server, around):
     details = {"uri": f"fs://{around.files.folder}", "access": ["read"]}
     server.call("grant-storage-permission", component_id="probe", details=details)
     return f"granted; {reads('secret/key.txt')(server, around)}"
+
+
+@row("removing a component by the name `../../victim`", None, "no such tool")
+def _(server, around):
+    if "unload-component" not in server.tools:
+        return "no such tool"
+    victim = around.files.place / "victim.wasm"
+    victim.write_text("a file outside of the server's folders")
+    server.call("unload-component", id="../../victim")
+    return "the file stays" if victim.exists() else "a file outside of the server's folders is deleted"
+
+
+@row("an argument of 301 bytes in another alphabet", None, "answered")
+def _(server, around):
+    said = server.call("look-up", seconds=WAITS, name="a" + "é" * 150)
+    return "no answer" if said is None else "answered"
+
+
+@row("the end of input", None, "the server ends")
+def _(server, around):
+    server.process.stdin.close()
+    try:
+        server.process.wait(WAITS)
+    except subprocess.TimeoutExpired:
+        return f"runs on after {WAITS} s"
+    return "the server ends"
 
 
 @row("an endless loop", 'resources: {limits: {cpu: "50m"}}', "ended (limit.cpu)")

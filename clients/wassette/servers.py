@@ -104,7 +104,6 @@ class Conversation:
     def stop(self):
         self.process.kill()
         self.process.wait()
-        self.process.stdin.close()
 
 
 def text_of(answer):
