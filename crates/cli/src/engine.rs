@@ -8,7 +8,7 @@ use crate::settings::Settings;
 use crate::trail;
 use crate::trust;
 use casemate_artifact::read_policy_path;
-use casemate_policy::{Policy, widens};
+use casemate_policy::{Policy, PolicyError, widens};
 use casemate_runtime::{Network, Runtime};
 use serde_json::json;
 use std::path::Path;
@@ -77,8 +77,20 @@ fn opened(
 
 /// Reads a policy from a file that must exist.
 pub(crate) fn policy_of(path: &Path) -> Result<Policy, CommandError> {
+    parsed(path, Policy::parse)
+}
+
+/// Reads a ceiling from a file that must exist.
+pub(crate) fn ceiling_of(path: &Path) -> Result<Policy, CommandError> {
+    parsed(path, Policy::parse_ceiling)
+}
+
+fn parsed(
+    path: &Path,
+    parse: impl FnOnce(&str) -> Result<Policy, PolicyError>,
+) -> Result<Policy, CommandError> {
     match read_policy_path(path)? {
-        Some(file) => Policy::parse(&file.text).map_err(|error| CommandError::Policy {
+        Some(file) => parse(&file.text).map_err(|error| CommandError::Policy {
             path: path.to_owned(),
             error,
         }),
@@ -92,11 +104,11 @@ pub(crate) fn policy_of(path: &Path) -> Result<Policy, CommandError> {
 fn ceiling(settings: &Settings, bindings: &Bindings) -> Result<Option<Policy>, CommandError> {
     let system = Path::new(SYSTEM_CEILING);
     let organisation = match read_policy_path(system)? {
-        Some(_) => Some(policy_of(system)?),
+        Some(_) => Some(ceiling_of(system)?),
         None => None,
     };
     let own = match &bindings.ceiling {
-        Some(file) => Some(policy_of(&settings.base.join(file))?),
+        Some(file) => Some(ceiling_of(&settings.base.join(file))?),
         None => None,
     };
     lower(organisation, own)

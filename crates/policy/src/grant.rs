@@ -29,7 +29,8 @@ use crate::storage::Mount;
 /// What a policy is admitted under: facts and bounds from outside of it.
 #[derive(Debug, Clone)]
 pub struct Admission<'a> {
-    /// The organisation's ceiling, read like any policy: what it does not allow is not allowed.
+    /// The organisation's ceiling, from [`Policy::parse_ceiling`]: what it does not allow is not allowed. A policy that names
+    /// tools is none, and allows nothing.
     pub ceiling: Option<&'a Policy>,
     /// Whether clocks and randomness start from none where a policy says nothing. Also set by `strict: true` in the
     /// ceiling, or in a policy for itself.
@@ -87,8 +88,7 @@ impl Grant {
     }
 
     /// Returns the grant of one tool, known by any of these names: what the component may do, as far as the policy's `tools`
-    /// allow it to this one. Where they do not name it, that is the same. Without narrowing twice: a tool's grant is narrowed from
-    /// the component's.
+    /// allow it to this one; the same grant where they do not name it. Always starts from what the component may do.
     #[must_use]
     pub fn for_tool(&self, names: &[&str]) -> Self {
         if self.0.source.tools(names).next().is_none() {

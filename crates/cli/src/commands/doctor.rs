@@ -169,7 +169,7 @@ fn ceiling(findings: &mut Findings) {
     let path = Path::new(engine::SYSTEM_CEILING);
     match read_policy_path(path) {
         Ok(None) => {}
-        Ok(Some(_)) => match engine::policy_of(path) {
+        Ok(Some(_)) => match engine::ceiling_of(path) {
             Ok(_) => findings.good(format!("ceiling {}", path.display())),
             Err(error) => findings.error(&error),
         },

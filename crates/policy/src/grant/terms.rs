@@ -164,7 +164,12 @@ impl Source {
         identity: &ArtifactIdentity,
         admission: &Admission<'_>,
     ) -> Self {
-        let ceiling = admission.ceiling;
+        // What it says of tools would be lost, so such a policy is no ceiling, and what is none allows nothing.
+        let nothing = Policy::empty();
+        let of_all = |own: &Policy| own.document().permissions.tools.is_empty();
+        let ceiling = admission
+            .ceiling
+            .map(|own| if of_all(own) { own } else { &nothing });
         let strict = admission.strict || ceiling.is_some_and(|own| own.document().is_strict());
         let own_strict = strict || policy.document().is_strict();
         let scope = Scope::of(policy.document(), Origin::Policy);

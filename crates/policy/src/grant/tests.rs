@@ -1,6 +1,7 @@
 //! What a later step of the way enforces is decided here already; these read the whole language, enforced or not.
 
 mod raw;
+mod tools;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;

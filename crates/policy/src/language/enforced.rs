@@ -8,9 +8,37 @@ use crate::error::{Located, Place, PolicyError, PolicyErrorKind};
 /// Limits that nothing keeps yet.
 const LIMITS: &[&str] = &["rate", "written", "files", "open-files", "sockets"];
 
+/// Limits that nothing keeps for a single tool yet.
+const LIMITS_OF_TOOLS: &[&str] = &["rate", "concurrency"];
+
 pub(super) fn check(permissions: &Permissions) -> Result<(), PolicyError> {
     let mut refused: Vec<(Place, String)> = Vec::new();
-    network(permissions, &mut refused);
+    kinds(permissions, &mut refused);
+    if let Some(tool) = permissions.tools.first() {
+        refused.push((tool.name.place, "the section tools".to_owned()));
+    }
+    for tool in &permissions.tools {
+        kinds(&tool.permissions, &mut refused);
+        for limit in tool.permissions.limits.written() {
+            if LIMITS_OF_TOOLS.contains(&limit.key) {
+                refused.push((limit.place, format!("the limit {} of one tool", limit.key)));
+            }
+        }
+    }
+    // The first in the file, so that a person can work from the top down.
+    if let Some((place, what)) = refused.into_iter().min_by_key(|(place, _)| *place) {
+        return Err(PolicyError::new(
+            PolicyErrorKind::NotEnforced,
+            place,
+            format!("{what} is not enforced yet, and a rule that is not enforced is refused rather than ignored"),
+        )
+        .hint("remove it, or wait for the release that enforces it"));
+    }
+    Ok(())
+}
+
+fn kinds(permissions: &Permissions, refused: &mut Vec<(Place, String)>) {
+    network(permissions, refused);
     for rule in &permissions.environment.allow {
         if let EnvironmentSource::Secret(secret) = &rule.value.source {
             refused.push((
@@ -24,19 +52,6 @@ pub(super) fn check(permissions: &Permissions) -> Result<(), PolicyError> {
             refused.push((limit.place, format!("the limit {}", limit.key)));
         }
     }
-    if let Some(tool) = permissions.tools.first() {
-        refused.push((tool.name.place, "the section tools".to_owned()));
-    }
-    // The first in the file, so that a person can work from the top down.
-    if let Some((place, what)) = refused.into_iter().min_by_key(|(place, _)| *place) {
-        return Err(PolicyError::new(
-            PolicyErrorKind::NotEnforced,
-            place,
-            format!("{what} is not enforced yet, and a rule that is not enforced is refused rather than ignored"),
-        )
-        .hint("remove it, or wait for the release that enforces it"));
-    }
-    Ok(())
 }
 
 fn network(permissions: &Permissions, refused: &mut Vec<(Place, String)>) {
