@@ -22,6 +22,8 @@ pub enum Permission {
     Read(String),
     /// Writing what a storage URI names.
     Write(String),
+    /// Making symbolic links at what a storage URI names; to make one, that place has to be writable too.
+    Symlink(String),
     /// Requests to `HOST[:PORT]` over https, or to `http://HOST[:PORT]`; or raw connections to `tcp://HOST:PORT`. To block
     /// `HOST` denies it whatever the scheme and port, raw connections included.
     Network(String),

@@ -5,6 +5,7 @@
 //! a root is bound. In each deny stands before allow, and what nothing allows is denied.
 
 mod decide;
+mod link;
 mod network;
 mod tcp;
 mod terms;

@@ -129,46 +129,66 @@ impl<A, D> Default for Rules<A, D> {
     }
 }
 
-/// Reading, writing, or both; neither implies the other.
+/// Reading, writing, making symbolic links: any of them; none implies another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Access {
     pub(crate) read: bool,
     pub(crate) write: bool,
+    pub(crate) symlink: bool,
 }
 
 impl Access {
+    pub(crate) const NONE: Self = Self {
+        read: false,
+        write: false,
+        symlink: false,
+    };
     pub(crate) const READ: Self = Self {
         read: true,
-        write: false,
+        ..Self::NONE
     };
     pub(crate) const WRITE: Self = Self {
-        read: false,
         write: true,
+        ..Self::NONE
     };
+    pub(crate) const SYMLINK: Self = Self {
+        symlink: true,
+        ..Self::NONE
+    };
+    pub(crate) const ALL: Self = Self {
+        read: true,
+        write: true,
+        symlink: true,
+    };
+    /// The words that policies use, and what each stands for.
+    pub(crate) const WORDS: [(&'static str, Self); 3] = [
+        ("read", Self::READ),
+        ("write", Self::WRITE),
+        ("symlink", Self::SYMLINK),
+    ];
 
     /// Returns the words that policies use.
     pub(crate) fn words(self) -> impl Iterator<Item = &'static str> {
-        [(self.read, "read"), (self.write, "write")]
-            .into_iter()
-            .filter_map(|(granted, word)| granted.then_some(word))
+        let all = Self::WORDS.into_iter();
+        all.filter_map(move |(word, access)| self.covers(access).then_some(word))
     }
 
-    /// Returns reading and writing on their own, where they are part of this.
+    /// Returns what it consists of.
     pub(crate) fn each(self) -> impl Iterator<Item = Self> {
-        [Self::READ, Self::WRITE]
-            .into_iter()
-            .filter(move |access| self.covers(*access))
+        let all = Self::WORDS.into_iter().map(|(_, access)| access);
+        all.filter(move |access| self.covers(*access))
     }
 
     /// Tells whether all of `other` is part of this.
     pub(crate) fn covers(self, other: Self) -> bool {
-        (self.read || !other.read) && (self.write || !other.write)
+        self.intersection(other) == other
     }
 
     pub(crate) fn union(self, other: Self) -> Self {
         Self {
             read: self.read || other.read,
             write: self.write || other.write,
+            symlink: self.symlink || other.symlink,
         }
     }
 
@@ -176,6 +196,7 @@ impl Access {
         Self {
             read: self.read && other.read,
             write: self.write && other.write,
+            symlink: self.symlink && other.symlink,
         }
     }
 
@@ -183,11 +204,12 @@ impl Access {
         Self {
             read: self.read && !other.read,
             write: self.write && !other.write,
+            symlink: self.symlink && !other.symlink,
         }
     }
 
     pub(crate) fn is_none(self) -> bool {
-        !self.read && !self.write
+        self == Self::NONE
     }
 }
 

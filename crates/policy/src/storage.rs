@@ -46,11 +46,12 @@ pub(crate) struct StorageGrant {
     pub(crate) rule: RuleRef,
 }
 
-/// Which rules, by index, allow reading and writing.
+/// Which rules, by index, allow reading, writing and making symbolic links.
 #[derive(Debug, Clone, Copy, Default)]
 struct Cover {
     read: Option<usize>,
     write: Option<usize>,
+    symlink: Option<usize>,
 }
 
 impl Cover {
@@ -61,6 +62,9 @@ impl Cover {
         if access.write {
             self.write.get_or_insert(index);
         }
+        if access.symlink {
+            self.symlink.get_or_insert(index);
+        }
     }
 
     /// Adds rules for what has none yet.
@@ -68,6 +72,7 @@ impl Cover {
         Self {
             read: self.read.or(other.read),
             write: self.write.or(other.write),
+            symlink: self.symlink.or(other.symlink),
         }
     }
 
@@ -76,9 +81,11 @@ impl Cover {
         Self {
             read: self.read.filter(|_| denied.read.is_none()),
             write: self.write.filter(|_| denied.write.is_none()),
+            symlink: self.symlink.filter(|_| denied.symlink.is_none()),
         }
     }
 
+    /// Returns a rule about what is in a place; whether links are made there is another matter.
     fn any(self) -> Option<usize> {
         self.read.or(self.write)
     }
@@ -277,6 +284,12 @@ impl StorageRules {
                 }
             }
         }
+    }
+
+    /// Judges making a symbolic link, apart from writing there.
+    pub(crate) fn judge_symlink(&self, path: &VirtualPath) -> Judgement<'_> {
+        let denied = self.denials.of(path);
+        self.judgement(denied.symlink, || self.allowed(path).symlink)
     }
 
     /// Tells whether a path, or something that it leads to, may be read under all of these, or written under all.

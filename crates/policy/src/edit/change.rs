@@ -37,6 +37,7 @@ pub(super) fn grant(draft: &mut Draft, permission: &Permission) -> Result<String
     match permission {
         Permission::Read(uri) => grant_storage(draft, uri, Access::READ),
         Permission::Write(uri) => grant_storage(draft, uri, Access::WRITE),
+        Permission::Symlink(uri) => grant_storage(draft, uri, Access::SYMLINK),
         Permission::Network(target) => grant_network(draft, &Target::parse(target)?),
         Permission::Environment(key) => {
             let key = environment_key(key)?;
@@ -198,6 +199,7 @@ pub(super) fn revoke(draft: &mut Draft, permission: &Permission) -> Result<Strin
     match permission {
         Permission::Read(uri) => revoke_storage(draft, uri, Access::READ),
         Permission::Write(uri) => revoke_storage(draft, uri, Access::WRITE),
+        Permission::Symlink(uri) => revoke_storage(draft, uri, Access::SYMLINK),
         Permission::Network(target) => revoke_network(draft, &Target::parse(target)?),
         Permission::Environment(key) => {
             let key = environment_key(key)?;
@@ -270,6 +272,7 @@ pub(super) fn block(draft: &mut Draft, permission: &Permission) -> Result<String
     match permission {
         Permission::Read(uri) => block_storage(draft, uri, Access::READ),
         Permission::Write(uri) => block_storage(draft, uri, Access::WRITE),
+        Permission::Symlink(uri) => block_storage(draft, uri, Access::SYMLINK),
         Permission::Network(target) => block_network(draft, &Target::parse(target)?),
         Permission::Environment(key) => {
             let key = environment_key(key)?;

@@ -11,13 +11,12 @@ use crate::operation::{LinkKind, Operation, StorageAccess};
 use crate::path::VirtualPath;
 use crate::pattern::Anchor;
 use crate::reason::Reason;
-use crate::storage::{Judgement, StorageRules};
+use crate::storage::Judgement;
 
 const REMOVE_BELOW: &str =
     "a rule denies something that could be in this directory, so the directory cannot be removed";
 const MOVE_BELOW: &str = "a rule denies something that could be in a directory of either name, so no directory is moved there or from there";
 const OWN_HOME: &str = "that is in Casemate's own folder, and no rule makes it reachable";
-const LINKS: &str = "hard and symbolic links";
 
 impl Grant {
     /// Decides a request: the one decision point, pure and total.
@@ -49,12 +48,7 @@ impl Grant {
                 kind,
                 own: false,
             } => match kind {
-                LinkKind::Hard | LinkKind::Symbolic => Err(deny(
-                    operation,
-                    Reason::StorageLink,
-                    "a link would give a path a second name, and that is refused in this release",
-                )
-                .remedy_is(Some(Remedy::NotInThisRelease(LINKS)))),
+                LinkKind::Hard | LinkKind::Symbolic => self.decide_link(operation, from, to, kind),
                 LinkKind::Rename => self.decide_rename(operation, from, to, true),
                 LinkKind::RenameFile => self.decide_rename(operation, from, to, false),
             },
@@ -176,17 +170,15 @@ impl Grant {
         };
         for (index, (by, rules)) in self.0.narrower_storage().enumerate() {
             // To be looked at, it takes a use that all allow.
-            let shared = || {
-                let so_far = self.0.storage_rules().take(index + 2);
-                StorageRules::share(so_far, path)
-            };
             let judgement = match rules.judge(path, access) {
-                Judgement::Allowed(_) if access == StorageAccess::Traverse && !shared() => {
+                Judgement::Allowed(_)
+                    if access == StorageAccess::Traverse && !self.0.shared_by(index, path) =>
+                {
                     Judgement::Unsaid
                 }
                 judgement => judgement,
             };
-            under(by, judgement, rule, || {
+            under(by, judgement, Some(rule), || {
                 let sentence =
                     format!("a rule allows it, but {by} does not let it {word} this path");
                 deny(operation, reason, &sentence)
@@ -227,17 +219,23 @@ impl Grant {
             }
         };
         for (by, rules) in self.0.narrower_storage() {
-            under(by, rules.judge_rename(from, to, directory), rule, || {
-                let sentence = format!("a rule allows it, but {by} does not let it move this path");
-                deny(operation, reason, &sentence)
-            })?;
+            under(
+                by,
+                rules.judge_rename(from, to, directory),
+                Some(rule),
+                || {
+                    let sentence =
+                        format!("a rule allows it, but {by} does not let it move this path");
+                    deny(operation, reason, &sentence)
+                },
+            )?;
         }
         self.bound(operation, reason, from, rule)?;
         Ok(Permit::new(Permitted::Link, Some(rule)))
     }
 
     /// Refuses what is below a named root without a directory; both names of a move are below the same one.
-    fn bound(
+    pub(super) fn bound(
         &self,
         operation: &Operation<'_>,
         reason: Reason,
@@ -258,7 +256,12 @@ impl Grant {
         }
     }
 
-    fn storage_remedy(&self, word: &str, path: &VirtualPath, subtree: bool) -> Option<Remedy> {
+    pub(super) fn storage_remedy(
+        &self,
+        word: &str,
+        path: &VirtualPath,
+        subtree: bool,
+    ) -> Option<Remedy> {
         let anchor = self.anchor_of(path)?;
         let uri = uri_for(&anchor, path, subtree)?;
         Some(Remedy::Grant(vec![word.to_owned(), uri.to_string()]))
@@ -365,18 +368,18 @@ fn subject(operation: &Operation<'_>) -> String {
 }
 
 /// Takes the answer of what narrows the policy to what `rule` of it allows; the rule to look at is the one that denies.
-fn under(
+pub(super) fn under(
     by: &Narrower,
     judgement: Judgement<'_>,
-    rule: &RuleRef,
+    rule: Option<&RuleRef>,
     denial: impl FnOnce() -> Denial,
 ) -> Result<(), Denial> {
     let rule = match judgement {
         Judgement::Allowed(_) => return Ok(()),
-        Judgement::Denied(deny) | Judgement::DeniedBelow(deny) => deny,
+        Judgement::Denied(deny) | Judgement::DeniedBelow(deny) => Some(deny),
         Judgement::Unsaid => rule,
     };
-    Err(denial().rule_is(Some(rule)).remedy_is(Some(by.remedy())))
+    Err(denial().rule_is(rule).remedy_is(Some(by.remedy())))
 }
 
 /// Returns the innermost directory that holds both paths.

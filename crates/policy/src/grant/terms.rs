@@ -14,6 +14,7 @@ use crate::language::{Access, LimitRules, Share, Tool};
 use crate::limits::Limits;
 use crate::mode::{ClockMode, RandomMode};
 use crate::name::{RootName, Tenant};
+use crate::path::VirtualPath;
 use crate::pattern::Anchor;
 use crate::policy::Policy;
 use crate::scope::Scope;
@@ -260,6 +261,12 @@ impl Terms {
     pub(super) fn storage_rules(&self) -> impl Iterator<Item = &StorageRules> + Clone {
         let narrower = self.narrower_storage().map(|(_, rules)| rules);
         std::iter::once(&self.source.storage).chain(narrower)
+    }
+
+    /// Tells whether a path may be looked at for a use that the policy and what narrows it have in common, up to and with the
+    /// one of this number.
+    pub(super) fn shared_by(&self, index: usize, path: &VirtualPath) -> bool {
+        StorageRules::share(self.storage_rules().take(index.saturating_add(2)), path)
     }
 
     pub(super) fn narrower_storage(

@@ -203,16 +203,11 @@ fn storage(node: &Node, path: &str) -> Result<(StorageUri, Option<Access>), Poli
             format!("{path}: the uri is missing"),
         ));
     };
-    let words = fields.parsed_list("access", |word| match word {
-        "read" => Ok(Access {
-            read: true,
-            write: false,
-        }),
-        "write" => Ok(Access {
-            read: false,
-            write: true,
-        }),
-        _ => Err(unknown_word(word, &["read", "write"])),
+    let words = fields.parsed_list("access", |word| {
+        let known = Access::WORDS.iter().find(|(own, _)| *own == word);
+        known
+            .map(|(_, access)| *access)
+            .ok_or_else(|| unknown_word(word, &Access::WORDS.map(|(own, _)| own)))
     })?;
     let access = words.map(|words| {
         words
@@ -236,10 +231,7 @@ fn storage_allow(node: &Node, path: &str) -> Result<StorageRule, PolicyError> {
 
 fn storage_deny(node: &Node, path: &str) -> Result<StorageRule, PolicyError> {
     let (uri, access) = storage(node, path)?;
-    let access = access.unwrap_or(Access {
-        read: true,
-        write: true,
-    });
+    let access = access.unwrap_or(Access::ALL);
     Ok(StorageRule { uri, access })
 }
 

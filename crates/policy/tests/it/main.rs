@@ -5,6 +5,7 @@
 mod decisions;
 mod documents;
 mod fuzzed;
+mod links;
 mod network;
 mod properties;
 mod storage;

@@ -208,7 +208,18 @@ fn uri() -> impl Strategy<Value = String> {
 }
 
 fn storage() -> impl Strategy<Value = (String, &'static str)> {
-    (uri(), select(&["read", "write", "read, write"][..]))
+    (
+        uri(),
+        select(
+            &[
+                "read",
+                "write",
+                "read, write",
+                "symlink",
+                "read, write, symlink",
+            ][..],
+        ),
+    )
 }
 
 /// An entry of a network list, with some of its keys.
@@ -351,6 +362,9 @@ fn targets() -> Vec<HttpTarget> {
 /// The storage questions at the start of the answers: for each path reading, writing, looking.
 const LOOKS: usize = 5 * (1 + 3 + 9) * 3;
 
+/// The questions about links and moves, which follow those about removing: hard, symbolic, and two kinds of moves in turn.
+const LINKS: std::ops::Range<usize> = LOOKS / 3 * 4..LOOKS / 3 * 4 + 10 * 13 * 4;
+
 /// Asks a grant everything that the small alphabet has, and returns what was allowed, in order.
 fn answers(grant: &Grant) -> Vec<bool> {
     let mut paths = Vec::new();
@@ -392,7 +406,12 @@ fn answers(grant: &Grant) -> Vec<bool> {
     }
     for from in paths.iter().step_by(7) {
         for to in paths.iter().step_by(5) {
-            for kind in [LinkKind::Rename, LinkKind::RenameFile] {
+            for kind in [
+                LinkKind::Hard,
+                LinkKind::Symbolic,
+                LinkKind::Rename,
+                LinkKind::RenameFile,
+            ] {
                 ask(&Operation::StorageLink {
                     from,
                     to,
@@ -402,6 +421,10 @@ fn answers(grant: &Grant) -> Vec<bool> {
             }
         }
     }
+    assert_eq!(answers.len(), LINKS.end);
+    let mut ask = |operation: &Operation<'_>| {
+        answers.push(grant.decide(operation).is_ok());
+    };
     for key in KEYS {
         ask(&Operation::Environment { key });
     }
@@ -586,7 +609,9 @@ proptest! {
         // What one lets be read and the other written is not to be looked at either.
         for (index, (found, both)) in found.iter().zip(&both).enumerate() {
             let look = index < LOOKS && index % 3 == 2;
-            prop_assert!(found == both || look, "{}", index);
+            // A symbolic link takes a look at where it leads.
+            let symlink = LINKS.contains(&index) && (index - LINKS.start) % 4 == 1;
+            prop_assert!(found == both || look || symlink, "{}", index);
         }
         for limit in [admit(&policy, None, &[]), admit(&ceiling, None, &[])] {
             prop_assert!(grant.limits().memory <= limit.limits().memory);
@@ -640,7 +665,8 @@ proptest! {
         let before = policy(&text);
         let permissions = [
             Permission::Read(uri.clone()),
-            Permission::Write(uri),
+            Permission::Write(uri.clone()),
+            Permission::Symlink(uri),
             Permission::Network(target),
             Permission::Environment(key.to_owned()),
         ];

@@ -308,27 +308,6 @@ fn remedies_name_the_narrowest_grant() {
 }
 
 #[test]
-fn s053_s055_links_are_always_denied() {
-    let grant = admit(&files(&["fs://w/** rw"]), None, &["w"]);
-    let (from, to) = (
-        VirtualPath::parse("/w/a").unwrap(),
-        VirtualPath::parse("/w/b").unwrap(),
-    );
-    for kind in [LinkKind::Hard, LinkKind::Symbolic] {
-        let denial = grant
-            .decide(&Operation::StorageLink {
-                from: &from,
-                to: &to,
-                kind,
-                own: false,
-            })
-            .unwrap_err();
-        assert_eq!(denial.reason().as_str(), "denied.storage.link");
-        assert!(matches!(denial.remedy(), Some(Remedy::NotInThisRelease(_))));
-    }
-}
-
-#[test]
 fn s056_s061_a_rename_changes_nothing_about_access() {
     let grant = admit(
         &files(&[

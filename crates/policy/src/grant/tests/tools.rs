@@ -514,8 +514,8 @@ fn loosening_a_tool_is_widening() {
 const RULES: [&str; 7] = [
     "uri: \"fs://w/**\", access: [read]",
     "uri: \"fs://w/**\", access: [read, write]",
-    "uri: \"fs://w/a/**\", access: [write, read]",
-    "uri: \"fs://w/*/b\", access: [read]",
+    "uri: \"fs://w/a/**\", access: [write, read, symlink]",
+    "uri: \"fs://w/*/b\", access: [read, symlink]",
     "uri: \"fs://w/a\", access: [write]",
     "uri: \"fs://c/**\", access: [read]",
     "uri: \"fs://w/**/b\", access: [write]",
