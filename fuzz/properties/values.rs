@@ -85,7 +85,11 @@ pub fn check(data: &[u8]) {
             );
             if let Some(less) = length.checked_sub(1) {
                 let cut = result_to_json(&parameter.ty, value, less);
-                assert_eq!(cut, Err(EmitError::TooLarge { max_bytes: less }), "{back}");
+                let whole = EmitError::TooLarge {
+                    bytes: less + 1,
+                    max_bytes: less,
+                };
+                assert_eq!(cut, Err(whole), "{back}");
             }
         }
         Err(error) => {

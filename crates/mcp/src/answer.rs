@@ -2,7 +2,7 @@
 
 use crate::text::shown;
 use casemate_policy::Reason;
-use casemate_runtime::{CallReport, DenialRecord, Outcome, Usage};
+use casemate_runtime::{CallReport, DenialRecord, LimitReached, Outcome, Usage};
 use rmcp::model::{CallToolResult, ContentBlock, MetaObject};
 use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
@@ -20,6 +20,8 @@ const MAX_MESSAGE: usize = 1_024;
 const CALL: &str = "casemate/call";
 /// Key of the refusals in `_meta` of a result.
 const DENIALS: &str = "casemate/denials";
+/// Key of the limit that ended the call in `_meta` of a result.
+const LIMIT: &str = "casemate/limit";
 /// Key of what the call used in `_meta` of a result.
 const USAGE: &str = "casemate/usage";
 
@@ -28,6 +30,7 @@ pub(crate) fn of(report: CallReport) -> CallToolResult {
     let CallReport {
         id,
         outcome,
+        limit,
         denials,
         usage,
         ..
@@ -59,7 +62,7 @@ pub(crate) fn of(report: CallReport) -> CallToolResult {
             .content
             .push(ContentBlock::text(refusals(&denials, &id)));
     }
-    result.meta = Some(meta(&id, &denials, usage));
+    result.meta = Some(meta(&id, limit, &denials, usage));
     result
 }
 
@@ -87,12 +90,12 @@ fn text_of(value: &Value, key: &str) -> ContentBlock {
 fn refusals(denials: &[DenialRecord], id: &str) -> String {
     let mut text = String::new();
     for denial in denials.iter().take(MAX_DENIAL_LINES) {
-        let _ = writeln!(
-            text,
-            "Casemate refused: {} ({}), call {id}",
-            shown(&denial.subject, MAX_SUBJECT),
-            denial.reason
-        );
+        let subject = shown(&denial.subject, MAX_SUBJECT);
+        let _ = write!(text, "Casemate refused: {subject}");
+        if let Some(limit) = denial.limit {
+            let _ = write!(text, ": {limit}");
+        }
+        let _ = writeln!(text, " ({}), call {id}", denial.reason);
     }
     if let Some(more) = denials.len().checked_sub(MAX_DENIAL_LINES + 1) {
         let _ = writeln!(text, "and {} more", more + 1);
@@ -101,31 +104,41 @@ fn refusals(denials: &[DenialRecord], id: &str) -> String {
     text
 }
 
-fn meta(id: &str, denials: &[DenialRecord], usage: Usage) -> MetaObject {
+fn meta(
+    id: &str,
+    limit: Option<LimitReached>,
+    denials: &[DenialRecord],
+    usage: Usage,
+) -> MetaObject {
     let mut meta = Map::new();
     meta.insert(CALL.to_owned(), Value::from(id));
-    meta.insert(
-        USAGE.to_owned(),
-        json!({
-            "cpu_us": usage.cpu_us,
-            "wall_us": usage.wall_us,
-            "memory": usage.memory,
-            "output": usage.output,
-            "sent": usage.sent,
-            "received": usage.received,
-        }),
-    );
+    // Maps and numbers only, so it does not fail.
+    let usage = serde_json::to_value(usage).unwrap_or_default();
+    meta.insert(USAGE.to_owned(), usage);
+    if let Some(limit) = limit {
+        meta.insert(LIMIT.to_owned(), limit_as_json(limit));
+    }
     if !denials.is_empty() {
-        let entries = denials.iter().take(MAX_DENIAL_ENTRIES).map(|denial| {
-            json!({
-                "reason": denial.reason.as_str(),
-                "subject": shown(&denial.subject, MAX_SUBJECT),
-                "count": denial.count,
-            })
-        });
+        let entries = denials.iter().take(MAX_DENIAL_ENTRIES).map(entry);
         meta.insert(DENIALS.to_owned(), Value::Array(entries.collect()));
     }
     MetaObject(meta)
+}
+
+fn entry(denial: &DenialRecord) -> Value {
+    let mut entry = json!({
+        "reason": denial.reason.as_str(),
+        "subject": shown(&denial.subject, MAX_SUBJECT),
+        "count": denial.count,
+    });
+    if let (Some(limit), Some(entry)) = (denial.limit, entry.as_object_mut()) {
+        entry.insert("limit".to_owned(), limit_as_json(limit));
+    }
+    entry
+}
+
+fn limit_as_json(limit: LimitReached) -> Value {
+    serde_json::to_value(limit).unwrap_or_default()
 }
 
 #[cfg(test)]

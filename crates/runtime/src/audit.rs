@@ -1,6 +1,7 @@
 //! One record per started call, written when the call ends in whatever way.
 
 use crate::enforce::DenialRecord;
+use crate::limits::LimitReached;
 use casemate_policy::{Digest, Tenant};
 use serde::Serialize;
 use std::fs::{File, OpenOptions};
@@ -33,6 +34,9 @@ pub struct AuditRecord {
     /// Stable reason of a call that did not return.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The limit that ended the call: what ran out, how much was used and how much was allowed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<LimitReached>,
     /// Refusals that the guest met.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub denials: Vec<AuditDenial>,
@@ -53,6 +57,9 @@ pub struct AuditDenial {
     pub reason: String,
     /// What was asked for.
     pub subject: String,
+    /// The limit that ran out, the last time, where that is why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<LimitReached>,
     /// How often.
     pub count: u64,
 }
@@ -62,6 +69,7 @@ impl From<&DenialRecord> for AuditDenial {
         Self {
             reason: denial.reason.as_str().to_owned(),
             subject: denial.subject.clone(),
+            limit: denial.limit,
             count: denial.count,
         }
     }
@@ -216,6 +224,7 @@ impl Trailing {
                 caller: start.caller,
                 outcome: "cancelled",
                 reason: Some("cancelled".to_owned()),
+                limit: None,
                 denials: Vec::new(),
                 policy: start.policy.map(|digest| digest.to_string()),
                 seeded: start.seeded,
@@ -233,10 +242,16 @@ impl Trailing {
     }
 
     /// Ends the call.
-    pub(crate) fn end(mut self, outcome: &'static str, reason: Option<String>) {
+    pub(crate) fn end(
+        mut self,
+        outcome: &'static str,
+        reason: Option<String>,
+        limit: Option<LimitReached>,
+    ) {
         if let Some(record) = &mut self.record {
             record.outcome = outcome;
             record.reason = reason;
+            record.limit = limit;
         }
     }
 }

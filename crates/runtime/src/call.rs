@@ -1,27 +1,29 @@
 //! One call: a fresh store, a bounded run, a report and a record.
 
+mod failure;
+
+use self::failure::{Failure, classify, inert};
 use crate::audit::{CallStart, Trailing, Usage};
-use crate::component::{Installed, Prepared, chain};
-use crate::enforce::{
-    CapabilityDenied, DenialRecord, GuestExit, LimitReached, Observed, Surroundings,
-};
-use crate::engine::Machine;
+use crate::component::{Installed, PrepareError, Prepared, chain};
+use crate::enforce::{DenialRecord, LimitReached, Observed, Surroundings};
+use crate::engine::{MAX_CALLS, Machine};
 use crate::limits::{Meter, Metered};
 use crate::output::{Capture, Captured};
 use crate::runtime::Shared;
 use crate::schema::byte_len;
 use crate::value::{EmitError, Returned, returned};
-use casemate_policy::{Limits, RandomMode, Reason, TrapKind};
+use casemate_policy::{Limits, RandomMode, Reason};
 use serde_json::Value;
 use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
+use wasmtime::Store;
 use wasmtime::component::Val;
-use wasmtime::{FrameInfo, Store, Trap, WasmBacktrace};
 
 use crate::enforce::Guest;
 
@@ -92,6 +94,8 @@ pub struct CallReport {
     pub id: String,
     /// How it ended.
     pub outcome: Outcome,
+    /// The limit that ended it, with what was used and what was allowed.
+    pub limit: Option<LimitReached>,
     /// What it was refused on the way, also when it did well.
     pub denials: Vec<DenialRecord>,
     /// What it used.
@@ -113,6 +117,7 @@ impl CallReport {
         Self {
             id,
             outcome: Outcome::failed(Reason::Internal, message),
+            limit: None,
             denials: Vec::new(),
             usage: Usage::default(),
             stdout: Captured::default(),
@@ -177,58 +182,50 @@ impl Call {
         }
     }
 
-    async fn recorded(self, mut record: Trailing) -> CallReport {
-        let started = Instant::now();
+    async fn recorded(self, record: Trailing) -> CallReport {
         let limits = *self.installed.grant.limits();
-        let observed = Observed {
-            trail: crate::enforce::Trail::default(),
-            stdout: Capture::default(),
-            stderr: Capture::default(),
-            meter: Arc::new(Meter::new(limits.cpu)),
-            traffic: Arc::default(),
-        };
+        let mut account = Account::open(record, limits.cpu);
         let _running = self.machine.enter();
-        let id = self.id.clone();
         let cancel = self.cancel.clone();
-        let mut usage = Usage::default();
-        let mut told = None;
-        let outcome = {
+        let mut progress = Progress::default();
+        let ended = {
             let bounded = pin!(tokio::time::timeout(
                 limits.time,
-                without_panic(self.execute(&limits, &observed, &mut usage))
+                without_panic(self.execute(&limits, &account.observed, &mut progress))
             ));
             let cancelled = pin!(cancel.cancelled());
             tokio::select! {
                 biased;
-                () = cancelled => Outcome::Cancelled,
-                finished = bounded => match finished {
-                    Ok(Some(Ok(outcome))) => outcome,
-                    Ok(Some(Err(failure))) => {
-                        told = Some((failure.detail, failure.backtrace));
-                        failure.outcome
-                    }
-                    Ok(None) => {
-                        tracing::error!(call = id, "a host function panicked");
-                        Outcome::failed(Reason::Internal, "a defect in Casemate ended the call")
-                    }
-                    Err(_elapsed) => Outcome::failed(
-                        Reason::LimitTime,
-                        format!("the call took longer than {} ms", limits.time.as_millis()),
-                    ),
-                },
+                () = cancelled => None,
+                finished = bounded => Some(finished),
             }
         };
-        usage.memory = observed.meter.peak();
-        usage.cpu_us = micros(observed.meter.consumed());
-        usage.wall_us = micros(started.elapsed());
-        usage.sent = observed.traffic.sent();
-        usage.received = observed.traffic.received();
-        let denials = observed.trail.denials(!outcome.returned());
-        record.observe(usage, &denials);
-        record.end(
-            outcome.label(),
-            outcome.reason().map(|reason| reason.as_str().to_owned()),
-        );
+        let ended = match ended {
+            None => Ok(Outcome::Cancelled),
+            Some(Ok(Some(finished))) => finished,
+            Some(Ok(None)) => Err(Failure::internal("a host function panicked")),
+            Some(Err(_elapsed)) => Err(progress.out_of_time(account.wall(), limits.time)),
+        };
+        account.output = progress.output;
+        self.report(account, ended)
+    }
+
+    fn report(self, mut account: Account, ended: Result<Outcome, Failure>) -> CallReport {
+        let id = self.id;
+        let (outcome, limit, detail, backtrace) = match ended {
+            Ok(outcome) => (outcome, None, None, Vec::new()),
+            Err(failure) => {
+                let Failure {
+                    outcome,
+                    limit,
+                    detail,
+                    backtrace,
+                } = failure;
+                (outcome, limit, Some(detail), backtrace)
+            }
+        };
+        let (usage, denials) = account.close(&outcome, limit);
+        let observed = &account.observed;
         let (stdout, stderr) = (observed.stdout.take(), observed.stderr.take());
         for (stream, captured) in [("stdout", &stdout), ("stderr", &stderr)] {
             if !captured.text.is_empty() {
@@ -237,16 +234,16 @@ impl Call {
                 tracing::info!(target: "casemate::guest", call = id, component, stream, text);
             }
         }
-        let (detail, backtrace) = told.unzip();
         CallReport {
             id,
             outcome,
+            limit,
             denials,
             usage,
             stdout,
             stderr,
             detail,
-            backtrace: backtrace.unwrap_or_default(),
+            backtrace,
         }
     }
 
@@ -254,9 +251,9 @@ impl Call {
         &self,
         limits: &Limits,
         observed: &Observed,
-        usage: &mut Usage,
+        progress: &mut Progress,
     ) -> Result<Outcome, Failure> {
-        let _slot = self.slot().await?;
+        let _slot = self.slot(limits, &mut progress.waiting).await?;
         let prepared = self.prepared().await?;
         let surroundings = Surroundings {
             roots: Arc::clone(&self.shared.roots),
@@ -298,56 +295,66 @@ impl Call {
         match returned(&function.ty, &results, limits.output) {
             Ok(value) => {
                 let (Returned::Ok(json) | Returned::Err(json)) = &value;
-                usage.output = byte_len(json);
+                progress.output = byte_len(json);
                 Ok(match value {
                     Returned::Ok(json) => Outcome::Returned(json),
                     Returned::Err(json) => Outcome::ToolError(json),
                 })
             }
-            Err(error @ EmitError::TooLarge { .. }) => {
-                Ok(Outcome::failed(Reason::LimitOutput, error.to_string()))
+            Err(EmitError::TooLarge { bytes, max_bytes }) => {
+                Err(LimitReached::bytes(Reason::LimitOutput, "result", bytes, max_bytes).into())
             }
             Err(error @ EmitError::Mismatch) => Err(Failure::internal(&error.to_string())),
         }
     }
 
-    /// Waits for a turn, within the wall limit of the call.
-    async fn slot(&self) -> Result<Slots, Failure> {
-        let full = || Failure {
-            outcome: Outcome::failed(
-                Reason::LimitConcurrency,
-                "too many calls of this component are waiting",
-            ),
-            detail: "the queue of waiting calls is full".to_owned(),
-            backtrace: Vec::new(),
-        };
-        let own = Arc::clone(&self.installed.slots);
-        let own = match Arc::clone(&own).try_acquire_owned() {
-            Ok(slot) => slot,
-            Err(_) => {
-                let _waiting = self.shared.wait(MAX_WAITING).ok_or_else(full)?;
-                own.acquire_owned().await.map_err(|_| full())?
-            }
-        };
-        let all = Arc::clone(&self.shared.slots);
-        let all = match Arc::clone(&all).try_acquire_owned() {
-            Ok(slot) => slot,
-            Err(_) => {
-                let _waiting = self.shared.wait(MAX_WAITING).ok_or_else(full)?;
-                all.acquire_owned().await.map_err(|_| full())?
-            }
-        };
+    /// Waits for a turn, within the wall limit of the call. Meanwhile `waiting` is for what.
+    async fn slot(
+        &self,
+        limits: &Limits,
+        waiting: &mut Option<LimitReached>,
+    ) -> Result<Slots, Failure> {
+        let own = "calls of the component at the same time";
+        let own = self.turn(&self.installed.slots, own, limits.concurrency, waiting);
+        let own = own.await?;
+        let all = "calls of all components at the same time";
+        let all = self.turn(&self.shared.slots, all, MAX_CALLS, waiting);
+        let all = all.await?;
+        *waiting = None;
         Ok(Slots {
             _own: own,
             _all: all,
         })
     }
 
+    async fn turn(
+        &self,
+        slots: &Arc<Semaphore>,
+        resource: &'static str,
+        allowed: u32,
+        waiting: &mut Option<LimitReached>,
+    ) -> Result<OwnedSemaphorePermit, Failure> {
+        if let Ok(slot) = Arc::clone(slots).try_acquire_owned() {
+            return Ok(slot);
+        }
+        let reason = Reason::LimitConcurrency;
+        let _place = self.shared.wait(MAX_WAITING).ok_or_else(|| {
+            let waiting = "waiting calls";
+            LimitReached::count(reason, waiting, MAX_WAITING + 1, MAX_WAITING)
+        })?;
+        *waiting = Some(LimitReached::count(reason, resource, allowed, allowed));
+        let slot = Arc::clone(slots).acquire_owned().await;
+        // Nobody closes them.
+        slot.map_err(|_| Failure::internal("there are no turns any more"))
+    }
+
     async fn prepared(&self) -> Result<Arc<Prepared>, Failure> {
-        let failed = |error: crate::component::PrepareError| Failure {
-            outcome: Outcome::failed(Reason::InvalidComponent, error.what.clone()),
-            detail: format!("{}: {}", error.what, error.detail),
-            backtrace: Vec::new(),
+        let failed = |error: PrepareError| {
+            let detail = format!("{}: {}", error.what, error.detail);
+            Failure::of(
+                Outcome::failed(Reason::InvalidComponent, error.what),
+                detail,
+            )
         };
         self.installed
             .plan
@@ -379,8 +386,96 @@ impl Call {
 }
 
 struct Slots {
-    _own: tokio::sync::OwnedSemaphorePermit,
-    _all: tokio::sync::OwnedSemaphorePermit,
+    _own: OwnedSemaphorePermit,
+    _all: OwnedSemaphorePermit,
+}
+
+/// How far a call has come.
+#[derive(Default)]
+struct Progress {
+    /// What has no room for the call at the moment.
+    waiting: Option<LimitReached>,
+    /// Bytes of the result.
+    output: u64,
+}
+
+impl Progress {
+    fn out_of_time(&self, used: Duration, allowed: Duration) -> Failure {
+        let Some(limit) = self.waiting else {
+            return LimitReached::time(Reason::LimitTime, "time", used, allowed).into();
+        };
+        let message = format!("{limit}: no turn came within {} ms", allowed.as_millis());
+        Failure {
+            limit: Some(limit),
+            ..Failure::of(Outcome::failed(limit.reason, message.clone()), message)
+        }
+    }
+}
+
+/// What a call has used and met, and its record, which has all of that however the call ends.
+struct Account {
+    record: Option<Trailing>,
+    observed: Observed,
+    started: Instant,
+    output: u64,
+}
+
+impl Account {
+    fn open(record: Trailing, cpu: Duration) -> Self {
+        Self {
+            record: Some(record),
+            observed: Observed {
+                trail: crate::enforce::Trail::default(),
+                stdout: Capture::default(),
+                stderr: Capture::default(),
+                meter: Arc::new(Meter::new(cpu)),
+                traffic: Arc::default(),
+            },
+            started: Instant::now(),
+            output: 0,
+        }
+    }
+
+    fn wall(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    fn usage(&self) -> Usage {
+        let observed = &self.observed;
+        Usage {
+            cpu_us: micros(observed.meter.consumed()),
+            wall_us: micros(self.wall()),
+            memory: observed.meter.peak(),
+            output: self.output,
+            sent: observed.traffic.sent(),
+            received: observed.traffic.received(),
+        }
+    }
+
+    /// Writes the record of a call that has ended.
+    fn close(
+        &mut self,
+        outcome: &Outcome,
+        limit: Option<LimitReached>,
+    ) -> (Usage, Vec<DenialRecord>) {
+        let usage = self.usage();
+        let denials = self.observed.trail.denials(!outcome.returned());
+        if let Some(mut record) = self.record.take() {
+            record.observe(usage, &denials);
+            let reason = outcome.reason().map(|reason| reason.as_str().to_owned());
+            record.end(outcome.label(), reason, limit);
+        }
+        (usage, denials)
+    }
+}
+
+impl Drop for Account {
+    /// Of a call that nobody waits for any more.
+    fn drop(&mut self) {
+        if let Some(mut record) = self.record.take() {
+            record.observe(self.usage(), &self.observed.trail.denials(true));
+        }
+    }
 }
 
 struct AbortOnDrop<T>(tokio::task::JoinHandle<T>);
@@ -388,24 +483,6 @@ struct AbortOnDrop<T>(tokio::task::JoinHandle<T>);
 impl<T> Drop for AbortOnDrop<T> {
     fn drop(&mut self) {
         self.0.abort();
-    }
-}
-
-/// A call that did not return, with what the model may know and what the author should.
-struct Failure {
-    outcome: Outcome,
-    detail: String,
-    backtrace: Vec<String>,
-}
-
-impl Failure {
-    fn internal(detail: &str) -> Self {
-        tracing::error!(detail, "call failed");
-        Self {
-            outcome: Outcome::failed(Reason::Internal, "a defect in Casemate ended the call"),
-            detail: detail.to_owned(),
-            backtrace: Vec::new(),
-        }
     }
 }
 
@@ -421,153 +498,8 @@ async fn without_panic<F: Future>(future: F) -> Option<F::Output> {
     .await
 }
 
-fn micros(duration: std::time::Duration) -> u64 {
+fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
-}
-
-/// What an error of the guest's run means.
-fn classify(error: &wasmtime::Error, guest: &Guest) -> Failure {
-    let outcome = if let Some(denied) = error.downcast_ref::<CapabilityDenied>() {
-        Outcome::Refused {
-            reason: denied.reason,
-            message: format!("{} is not granted", denied.subject),
-        }
-    } else if let Some(limit) = error.downcast_ref::<LimitReached>() {
-        Outcome::failed(limit.reason, limit.what.clone())
-    } else if let Some(exit) = error.downcast_ref::<GuestExit>() {
-        Outcome::failed(Reason::Trap(TrapKind::Exit), exit.to_string())
-    } else if guest.memory.refused() {
-        Outcome::failed(
-            Reason::LimitMemory,
-            format!(
-                "the tool needs more than its {} bytes of memory",
-                guest.grant().limits().memory
-            ),
-        )
-    } else if let Some(table) = error.downcast_ref::<wasmtime::component::ResourceTableError>() {
-        match table {
-            wasmtime::component::ResourceTableError::Full => {
-                Outcome::failed(Reason::LimitHandles, "the tool holds too many handles")
-            }
-            _ => Outcome::failed(Reason::Trap(TrapKind::Other), "the tool misused a handle"),
-        }
-    } else if error
-        .downcast_ref::<wasmtime::PoolConcurrencyLimitError>()
-        .is_some()
-    {
-        Outcome::failed(
-            Reason::LimitConcurrency,
-            "no instance is free for this component",
-        )
-    } else if let Some(trap) = error.downcast_ref::<Trap>() {
-        trapped(*trap)
-    } else {
-        by_text(error)
-    };
-    Failure {
-        outcome,
-        detail: inert(&causes(error), MAX_DETAIL),
-        backtrace: backtrace(error),
-    }
-}
-
-/// An error and its causes, without the guest's stack, which [`backtrace`] has.
-fn causes(error: &wasmtime::Error) -> String {
-    let stack = error
-        .downcast_ref::<WasmBacktrace>()
-        .map(ToString::to_string);
-    error
-        .chain()
-        .map(ToString::to_string)
-        .filter(|cause| stack.as_ref() != Some(cause))
-        .collect::<Vec<_>>()
-        .join(": ")
-}
-
-/// The frames of the guest's stack that came with an error.
-fn backtrace(error: &wasmtime::Error) -> Vec<String> {
-    let frames = error
-        .downcast_ref::<WasmBacktrace>()
-        .map_or(&[][..], WasmBacktrace::frames);
-    let line = |frame: &FrameInfo| {
-        let function = match frame.func_name() {
-            Some(name) => name.to_owned(),
-            None => format!("function {}", frame.func_index()),
-        };
-        let module = frame.module().name().unwrap_or("module");
-        let place = frame
-            .module_offset()
-            .map_or(String::new(), |offset| format!(" at {offset:#x}"));
-        // The place stays whole whatever the names are.
-        let names = inert(&format!("{module}: {function}"), MAX_FRAME);
-        format!("{names}{place}")
-    };
-    frames.iter().map(line).collect()
-}
-
-/// A guest's text on one line, without what acts on a terminal, cut to `most` bytes.
-fn inert(text: &str, most: usize) -> String {
-    let mut line = String::new();
-    for character in text.chars() {
-        if line.len() > most - 16 {
-            line.push('…');
-            break;
-        }
-        if character.is_control() || !crate::docs::is_plain(character) {
-            line.extend(character.escape_default());
-        } else {
-            line.push(character);
-        }
-    }
-    line
-}
-
-/// Limits whose errors Wasmtime keeps private and only words.
-fn by_text(error: &wasmtime::Error) -> Outcome {
-    let text = chain(error.as_ref());
-    if text.contains("fuel allocated for hostcalls") {
-        Outcome::failed(
-            Reason::LimitOutput,
-            "too much data crossed the sandbox in one host call",
-        )
-    } else if text.contains("component handles")
-        || text.contains("handle") && text.contains("limit")
-    {
-        Outcome::failed(Reason::LimitHandles, "the tool holds too many handles")
-    } else {
-        Outcome::failed(
-            Reason::Trap(TrapKind::Other),
-            "the tool broke the rules of its interface",
-        )
-    }
-}
-
-fn trapped(trap: Trap) -> Outcome {
-    let kind = match trap {
-        Trap::StackOverflow => TrapKind::StackOverflow,
-        Trap::UnreachableCodeReached => TrapKind::Unreachable,
-        Trap::MemoryOutOfBounds => TrapKind::MemoryOutOfBounds,
-        Trap::HeapMisaligned => TrapKind::HeapMisaligned,
-        Trap::TableOutOfBounds => TrapKind::TableOutOfBounds,
-        Trap::IndirectCallToNull | Trap::BadSignature => TrapKind::IndirectCall,
-        Trap::IntegerOverflow => TrapKind::IntegerOverflow,
-        Trap::IntegerDivisionByZero => TrapKind::DivisionByZero,
-        Trap::BadConversionToInteger => TrapKind::BadConversion,
-        Trap::NullReference => TrapKind::NullReference,
-        Trap::ArrayOutOfBounds => TrapKind::ArrayOutOfBounds,
-        Trap::CastFailure => TrapKind::CastFailure,
-        Trap::CannotEnterComponent | Trap::CannotLeaveComponent => TrapKind::CannotEnter,
-        Trap::InvalidChar
-        | Trap::StringOutOfBounds
-        | Trap::ListOutOfBounds
-        | Trap::InvalidDiscriminant
-        | Trap::UnalignedPointer => TrapKind::CanonicalAbi,
-        Trap::Interrupt | Trap::OutOfFuel => {
-            return Outcome::failed(Reason::LimitCpu, "the tool was interrupted");
-        }
-        _ => TrapKind::Other,
-    };
-    Outcome::failed(Reason::Trap(kind), format!("the tool crashed: {trap}"))
 }
 
 /// A short random id for a call.

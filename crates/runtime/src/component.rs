@@ -5,9 +5,10 @@ use crate::compile::{Compiled, Compiler};
 use crate::enforce::Guest;
 use crate::engine::{EngineError, Kind, Machine, Realm};
 use crate::inspect::InspectedComponent;
+use crate::limits::{LimitReached, MAX_INSTANCES, MAX_MEMORIES, MAX_TABLES};
 use crate::runtime::Shared;
 use casemate_artifact::ContentStore;
-use casemate_policy::{ComponentName, Digest, Grant};
+use casemate_policy::{ComponentName, Digest, Grant, Reason};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -27,11 +28,34 @@ pub struct PrepareError {
 
 impl PrepareError {
     fn new(what: impl Into<String>, cause: &dyn std::error::Error) -> Self {
-        Self {
-            what: what.into(),
-            detail: chain(cause),
-        }
+        let detail = chain(cause);
+        let what = match too_many(&detail) {
+            Some(limit) => format!("{}: {limit}", what.into()),
+            None => what.into(),
+        };
+        Self { what, detail }
     }
+}
+
+/// The parts of a component that are more than the pool has for one, whose numbers Wasmtime only words.
+fn too_many(text: &str) -> Option<LimitReached> {
+    let (_, counted) = text.split_once("The component transitively contains ")?;
+    let (used, kind) = counted.split_once(' ')?;
+    let (resource, allowed) = [
+        ("core module instances", "core instances", MAX_INSTANCES),
+        ("Wasm linear memories", "memories", MAX_MEMORIES),
+        ("tables", "tables", MAX_TABLES),
+    ]
+    .into_iter()
+    .find(|(words, ..)| kind.starts_with(words))
+    .map(|(_, resource, allowed)| (resource, allowed))?;
+    let used: u64 = used.parse().ok()?;
+    Some(LimitReached::count(
+        Reason::LimitMemory,
+        resource,
+        used,
+        allowed,
+    ))
 }
 
 impl From<EngineError> for PrepareError {
@@ -277,8 +301,10 @@ pub(crate) fn compile(
         what: failed.to_owned(),
         detail: "no authentication code could be made".to_owned(),
     })?;
-    let component = crate::native::load(&realm.engine, &authentic)
-        .map_err(|error| PrepareError::new(failed, error.as_ref()))?;
+    let component = crate::native::load(&realm.engine, &authentic).map_err(|error| {
+        cache.remove(digest);
+        PrepareError::new(failed, error.as_ref())
+    })?;
     Ok((component, compiled))
 }
 

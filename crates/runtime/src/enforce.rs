@@ -5,6 +5,7 @@
 //! sandbox asks [`Grant::decide`] through this module, which also keeps the record.
 
 use crate::egress::{Budget, Gate, Listeners, Network, Traffic};
+pub(crate) use crate::limits::LimitReached;
 use crate::limits::{MemoryLimiter, Meter};
 use crate::output::Capture;
 use crate::sockets::Sockets;
@@ -12,7 +13,8 @@ use crate::storage::{Roots, Storage};
 use crate::wasi::clocks::CallClock;
 use crate::wasi::http::FIELD_SIZE_LIMIT;
 use casemate_policy::{
-    Clock, ClockMode, Denial, Grant, Operation, Permitted, RandomMode, RandomSource, Reason, Remedy,
+    Clock, ClockMode, Denial, Grant, Limits, Operation, Permitted, RandomMode, RandomSource,
+    Reason, Remedy,
 };
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
@@ -24,9 +26,9 @@ use wasmtime::{Engine, Store, UpdateDeadline};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpHooks};
 
 /// Resources that one call may hold at once: streams, pollables, descriptors, fields.
-const MAX_RESOURCES: usize = 4_096;
+pub(crate) const MAX_RESOURCES: usize = 4_096;
 /// Handles that the component itself may hold at once.
-const MAX_COMPONENT_HANDLES: usize = 4_096;
+pub(crate) const MAX_COMPONENT_HANDLES: usize = 4_096;
 /// Bytes that lifting charges for one element of a list.
 const FUEL_PER_ELEMENT: u64 = 40;
 /// Least fuel for values that cross the boundary in one host call.
@@ -47,6 +49,8 @@ pub struct DenialRecord {
     pub explanation: String,
     /// What would change the verdict; none where no rule would, as for a FIFO.
     pub remedy: Option<Remedy>,
+    /// The limit that ran out, the last time, where that is why.
+    pub limit: Option<LimitReached>,
     /// How often the call asked for it.
     pub count: u64,
 }
@@ -71,6 +75,7 @@ impl Trail {
             subject: denial.subject().to_owned(),
             explanation: denial.explanation().to_owned(),
             remedy: denial.remedy().cloned(),
+            limit: None,
             count: 1,
         });
     }
@@ -83,6 +88,19 @@ impl Trail {
             subject,
             explanation: explanation.to_owned(),
             remedy: None,
+            limit: None,
+            count: 1,
+        });
+    }
+
+    /// Records that a limit kept the guest from something, and that the call goes on.
+    pub(crate) fn limited(&self, subject: String, limit: LimitReached) {
+        self.record(DenialRecord {
+            reason: limit.reason,
+            subject,
+            explanation: limit.to_string(),
+            remedy: None,
+            limit: Some(limit),
             count: 1,
         });
     }
@@ -102,7 +120,10 @@ impl Trail {
             denial.remedy = None;
         }
         match trace.denials.iter_mut().find(|known| same(&denial, known)) {
-            Some(known) => known.count += 1,
+            Some(known) => {
+                known.count += 1;
+                known.limit = denial.limit;
+            }
             None => trace.denials.push(denial),
         }
     }
@@ -130,6 +151,7 @@ impl Trail {
                 explanation: "no rule gives this component any file or folder".to_owned(),
                 // Which one it wanted is not known.
                 remedy: Some(Remedy::Grant(vec!["read".to_owned(), "DIR".to_owned()])),
+                limit: None,
                 count: 1,
             });
         }
@@ -148,14 +170,6 @@ pub(crate) struct GuestExit(pub(crate) u8);
 pub(crate) struct CapabilityDenied {
     pub(crate) reason: Reason,
     pub(crate) subject: String,
-}
-
-/// A limit ran out.
-#[derive(Debug, thiserror::Error)]
-#[error("{what} ({})", reason.as_str())]
-pub(crate) struct LimitReached {
-    pub(crate) reason: Reason,
-    pub(crate) what: String,
 }
 
 /// State of one call: what the guest was granted and what it has done so far.
@@ -289,6 +303,13 @@ pub(crate) struct Observed {
     pub(crate) traffic: Arc<Traffic>,
 }
 
+/// Bytes of host memory that the values of one crossing of the sandbox may take.
+pub(crate) fn hostcall_fuel(limits: &Limits) -> u64 {
+    FUEL_PER_ELEMENT
+        .saturating_mul(limits.output)
+        .saturating_add(MIN_HOSTCALL_FUEL)
+}
+
 /// Makes the store of one call from its grant. No other function makes one.
 pub(crate) fn store(
     engine: &Engine,
@@ -345,9 +366,7 @@ pub(crate) fn store(
     #[expect(clippy::disallowed_methods, reason = "this is the enforcement point")]
     let mut store = Store::new(engine, guest);
     store.limiter(|guest| &mut guest.memory);
-    let fuel = FUEL_PER_ELEMENT
-        .saturating_mul(limits.output)
-        .saturating_add(MIN_HOSTCALL_FUEL);
+    let fuel = hostcall_fuel(limits);
     store.set_hostcall_fuel(usize::try_from(fuel).unwrap_or(usize::MAX));
     store.set_max_component_handles(MAX_COMPONENT_HANDLES);
     // One tick to the next check: each check measures CPU time and lets others run.

@@ -13,6 +13,7 @@ use wasmtime::{
 
 use crate::enforce::Guest;
 use crate::inspect::{CONCURRENCY_FEATURES, ENGINE_FEATURES};
+use crate::limits::{MAX_INSTANCES, MAX_MEMORIES, MAX_TABLE_ELEMENTS, MAX_TABLES};
 
 /// Calls that may run at once in one process, over all components.
 pub(crate) const MAX_CALLS: u32 = 64;
@@ -62,12 +63,12 @@ fn pool(kind: Kind) -> PoolingAllocationConfig {
         .total_memories((calls * 8).max(64))
         .total_tables((calls * 32).max(128))
         .total_stacks(calls)
-        .max_core_instances_per_component(256)
-        .max_memories_per_component(64)
-        .max_tables_per_component(128)
+        .max_core_instances_per_component(MAX_INSTANCES)
+        .max_memories_per_component(MAX_MEMORIES)
+        .max_tables_per_component(MAX_TABLES)
         .max_memories_per_module(4)
         .max_tables_per_module(8)
-        .table_elements(20_000)
+        .table_elements(MAX_TABLE_ELEMENTS)
         .max_memory_size(MAX_MEMORY)
         .max_unused_warm_slots(8)
         .linear_memory_keep_resident(64 * 1024)

@@ -62,6 +62,7 @@ pub use egress::{
 pub use enforce::DenialRecord;
 pub use engine::EngineError;
 pub use install::{ChangeError, InstallError, InstallPlan, Previous};
+pub use limits::{LimitReached, Unit};
 pub use output::Captured;
 pub use runtime::{OpenError, Runtime, RuntimeBuilder, audit_file};
 /// A certificate in DER, as [`TrustRoots`] takes it.

@@ -1,6 +1,9 @@
-//! Memory and CPU time of one call.
+//! Memory and CPU time of one call, and what is said when a limit runs out.
 
-use crate::enforce::LimitReached;
+mod reached;
+
+pub use reached::{LimitReached, Unit};
+
 use casemate_policy::Reason;
 use rustix::time::{ClockId, clock_gettime};
 use std::pin::Pin;
@@ -11,11 +14,13 @@ use std::time::Duration;
 use wasmtime::ResourceLimiter;
 
 /// Core instances of one component.
-const MAX_INSTANCES: usize = 256;
+pub(crate) const MAX_INSTANCES: u32 = 256;
 /// Tables of one component.
-const MAX_TABLES: usize = 128;
+pub(crate) const MAX_TABLES: u32 = 128;
 /// Memories of one component.
-const MAX_MEMORIES: usize = 64;
+pub(crate) const MAX_MEMORIES: u32 = 64;
+/// Elements of one table.
+pub(crate) const MAX_TABLE_ELEMENTS: usize = 20_000;
 /// Bytes that an element of a table counts for.
 const TABLE_ELEMENT: usize = 16;
 
@@ -27,7 +32,9 @@ const TABLE_ELEMENT: usize = 16;
 pub(crate) struct MemoryLimiter {
     limit: usize,
     used: usize,
-    refused: bool,
+    /// The growth that was permitted last, while it may still fail.
+    growing: usize,
+    refused: Option<LimitReached>,
     meter: Arc<Meter>,
 }
 
@@ -36,28 +43,42 @@ impl MemoryLimiter {
         Self {
             limit: usize::try_from(limit).unwrap_or(usize::MAX),
             used: 0,
-            refused: false,
+            growing: 0,
+            refused: None,
             meter,
         }
     }
 
-    /// Whether a growth was refused.
-    pub(crate) fn refused(&self) -> bool {
+    /// The growth that was refused last.
+    pub(crate) fn refused(&self) -> Option<LimitReached> {
         self.refused
     }
 
     fn grow(&mut self, bytes: usize) -> bool {
-        match self.used.checked_add(bytes) {
-            Some(used) if used <= self.limit => {
-                self.used = used;
-                self.meter.peak.fetch_max(used as u64, Ordering::Relaxed);
-                true
-            }
-            _ => {
-                self.refused = true;
-                false
-            }
+        let wanted = self.used.saturating_add(bytes);
+        if wanted > self.limit {
+            let (wanted, limit) = (wanted as u64, self.limit as u64);
+            return self.refuse(LimitReached::bytes(
+                Reason::LimitMemory,
+                "memory",
+                wanted,
+                limit,
+            ));
         }
+        self.used = wanted;
+        self.growing = bytes;
+        self.meter.peak.fetch_max(wanted as u64, Ordering::Relaxed);
+        true
+    }
+
+    fn refuse(&mut self, limit: LimitReached) -> bool {
+        self.refused = Some(limit);
+        false
+    }
+
+    /// A growth that was permitted did not happen.
+    fn failed(&mut self) {
+        self.used = self.used.saturating_sub(std::mem::take(&mut self.growing));
     }
 }
 
@@ -68,10 +89,16 @@ impl ResourceLimiter for MemoryLimiter {
         desired: usize,
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
+        self.growing = 0;
         if maximum.is_some_and(|maximum| desired > maximum) {
             return Ok(false);
         }
         Ok(self.grow(desired.saturating_sub(current)))
+    }
+
+    fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.failed();
+        Ok(())
     }
 
     fn table_growing(
@@ -80,6 +107,18 @@ impl ResourceLimiter for MemoryLimiter {
         desired: usize,
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
+        self.growing = 0;
+        // The pool's own maximum is told as one of the table, where the table has none or a larger one.
+        if desired > MAX_TABLE_ELEMENTS
+            && maximum.is_none_or(|maximum| maximum >= MAX_TABLE_ELEMENTS)
+        {
+            return Ok(self.refuse(LimitReached::count(
+                Reason::LimitMemory,
+                "elements in one table",
+                desired,
+                MAX_TABLE_ELEMENTS,
+            )));
+        }
         if maximum.is_some_and(|maximum| desired > maximum) {
             return Ok(false);
         }
@@ -87,16 +126,21 @@ impl ResourceLimiter for MemoryLimiter {
         Ok(self.grow(elements.saturating_mul(TABLE_ELEMENT)))
     }
 
+    fn table_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.failed();
+        Ok(())
+    }
+
     fn instances(&self) -> usize {
-        MAX_INSTANCES
+        MAX_INSTANCES as usize
     }
 
     fn tables(&self) -> usize {
-        MAX_TABLES
+        MAX_TABLES as usize
     }
 
     fn memories(&self) -> usize {
-        MAX_MEMORIES
+        MAX_MEMORIES as usize
     }
 }
 
@@ -144,20 +188,27 @@ impl Meter {
     ///
     /// `limit.cpu`.
     pub(crate) fn check(&self) -> wasmtime::Result<()> {
-        let slice = thread_time().saturating_sub(self.slice_started.load(Ordering::Relaxed));
-        let used = self.consumed.load(Ordering::Relaxed).saturating_add(slice);
-        if used <= self.limit {
+        if self.used() <= self.limit {
             return Ok(());
         }
-        Err(LimitReached {
-            reason: Reason::LimitCpu,
-            what: format!(
-                "{} ms of CPU time used, {} ms allowed",
-                used / 1_000_000,
-                self.limit / 1_000_000
-            ),
-        }
-        .into())
+        Err(self.reached().into())
+    }
+
+    /// Nanoseconds so far, the running slice included.
+    fn used(&self) -> u64 {
+        let slice = thread_time().saturating_sub(self.slice_started.load(Ordering::Relaxed));
+        self.consumed.load(Ordering::Relaxed).saturating_add(slice)
+    }
+
+    /// The limit of processor time, with what has been used.
+    pub(crate) fn reached(&self) -> LimitReached {
+        let (used, allowed) = (self.used(), self.limit);
+        LimitReached::time(
+            Reason::LimitCpu,
+            "processor time",
+            Duration::from_nanos(used),
+            Duration::from_nanos(allowed),
+        )
     }
 }
 

@@ -497,7 +497,13 @@ impl Runtime {
             tenant: self.tenant.clone(),
         };
         let grant = policy.admit(&entry.identity(), &admission);
-        let slots = Arc::new(Semaphore::new(grant.limits().concurrency as usize));
+        let concurrency = grant.limits().concurrency;
+        // The calls that run go on in their places; only another number of places is a new one.
+        let same = before.filter(|before| before.grant.limits().concurrency == concurrency);
+        let slots = same.map_or_else(
+            || Arc::new(Semaphore::new(concurrency as usize)),
+            |before| Arc::clone(&before.slots),
+        );
         Some(Arc::new(Installed {
             name: name.clone(),
             grant: Arc::new(grant),

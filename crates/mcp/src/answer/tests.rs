@@ -1,10 +1,11 @@
 use super::*;
-use casemate_runtime::Captured;
+use casemate_runtime::{Captured, Unit};
 
 fn report(outcome: Outcome, denials: Vec<DenialRecord>) -> CallReport {
     CallReport {
         id: "7f3a".to_owned(),
         outcome,
+        limit: None,
         denials,
         usage: Usage::default(),
         stdout: Captured::default(),
@@ -20,6 +21,7 @@ fn denial(subject: &str) -> DenialRecord {
         subject: subject.to_owned(),
         explanation: "casemate grant is never told to a model".to_owned(),
         remedy: None,
+        limit: None,
         count: 3,
     }
 }
@@ -104,6 +106,53 @@ fn refusals_stand_in_a_block_of_their_own_and_in_meta() {
             "count": 3,
         }])
     );
+}
+
+#[test]
+fn a_limit_is_named_with_what_was_used_and_what_was_allowed() {
+    let limit = LimitReached {
+        reason: Reason::LimitMemory,
+        resource: "memory",
+        used: 12 << 20,
+        allowed: 8 << 20,
+        unit: Unit::Bytes,
+    };
+    let body = LimitReached {
+        reason: Reason::LimitBody,
+        resource: "response bodies",
+        ..limit
+    };
+    let mut refused = denial("network GET http://a.example/");
+    refused.reason = Reason::LimitBody;
+    refused.limit = Some(body);
+    let mut report = report(
+        Outcome::Failed {
+            reason: limit.reason,
+            message: limit.to_string(),
+        },
+        vec![refused],
+    );
+    report.limit = Some(limit);
+    report.usage.memory = 7 << 20;
+    let result = of(report);
+    assert_eq!(
+        texts(&result),
+        [
+            "limit.memory: 12 MiB of memory used, 8 MiB allowed (call 7f3a)",
+            "Casemate refused: network GET http://a.example/: \
+             12 MiB of response bodies used, 8 MiB allowed (limit.body), call 7f3a",
+        ]
+    );
+    let meta = result.meta.unwrap();
+    let numbers =
+        json!({"resource": "memory", "used": 12 << 20, "allowed": 8 << 20, "unit": "bytes"});
+    assert_eq!(meta["casemate/limit"], numbers);
+    assert_eq!(
+        meta["casemate/denials"][0]["limit"]["resource"],
+        "response bodies"
+    );
+    // What it used is told of a call that failed too.
+    assert_eq!(meta["casemate/usage"]["memory"], 7 << 20);
 }
 
 #[test]

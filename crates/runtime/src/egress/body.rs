@@ -4,7 +4,7 @@ use super::budget::Budget;
 use super::exchange::Line;
 use super::failure::{Fault, Faults};
 use super::stream::Waiting;
-use crate::enforce::Trail;
+use crate::enforce::{LimitReached, Trail};
 use bytes::Bytes;
 use casemate_policy::Reason;
 use http_body::{Body, Frame, SizeHint};
@@ -36,14 +36,9 @@ impl Progress {
 }
 
 /// Records that a limit of bodies ran out.
-pub(super) fn over_limit(trail: &Trail, subject: &str, what: &str, limit: u64) {
-    trail.refused(
-        Reason::LimitBody,
-        subject.to_owned(),
-        &format!(
-            "the {what} bodies and raw connections of one call may have {limit} bytes together"
-        ),
-    );
+pub(super) fn over_limit(trail: &Trail, subject: &str, what: &'static str, limit: u64) {
+    let limit = LimitReached::bytes(Reason::LimitBody, what, limit, limit);
+    trail.limited(subject.to_owned(), limit);
 }
 
 /// A request's place among those that a call may have under way, which its bodies keep.
@@ -75,7 +70,12 @@ impl Body for RequestBody {
             Some(Ok(frame)) => match self.budget.send(frame.data_ref().map_or(0, Bytes::len)) {
                 Ok(()) => return Poll::Ready(Some(Ok(frame))),
                 Err(over) => {
-                    over_limit(&self.trail, &self.subject, "request", over.0);
+                    over_limit(
+                        &self.trail,
+                        &self.subject,
+                        "data sent over the network",
+                        over.0,
+                    );
                     Fault::RequestBody(over.0)
                 }
             },
@@ -145,7 +145,12 @@ impl Body for ResponseBody {
                 match self.budget.receive(frame.data_ref().map_or(0, Bytes::len)) {
                     Ok(()) => Poll::Ready(Some(Ok(frame))),
                     Err(over) => {
-                        over_limit(&self.trail, &self.subject, "response", over.0);
+                        over_limit(
+                            &self.trail,
+                            &self.subject,
+                            "data received over the network",
+                            over.0,
+                        );
                         self.fail(Error::HttpResponseBodySize(Some(over.0)))
                     }
                 }

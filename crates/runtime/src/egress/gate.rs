@@ -65,7 +65,7 @@ impl Gate {
             return Err(Error::HttpRequestDenied);
         };
         if let Err(over) = self.budget.could_send(announced(&request)) {
-            over_limit(&self.trail, &subject, "request", over.0);
+            over_limit(&self.trail, &subject, "data sent over the network", over.0);
             return Err(Error::HttpRequestBodySize(Some(over.0)));
         }
         let Some(place) = self.budget.place() else {

@@ -194,11 +194,8 @@ impl Storage {
     fn place(&self) -> StorageResult<OwnedSemaphorePermit> {
         Arc::clone(&self.places).try_acquire_owned().map_err(|_| {
             StorageError::Trap(
-                LimitReached {
-                    reason: Reason::LimitHandles,
-                    what: format!("the tool has more than {MAX_OPEN} files open"),
-                }
-                .into(),
+                LimitReached::count(Reason::LimitHandles, "open files", MAX_OPEN + 1, MAX_OPEN)
+                    .into(),
             )
         })
     }

@@ -12,8 +12,10 @@ use crate::wit::{FunctionType, WitType};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EmitError {
     /// Its JSON would be longer than allowed; the reason is `limit.output`.
-    #[error("the result is longer than {max_bytes} bytes of JSON")]
+    #[error("{bytes} bytes of JSON so far, {max_bytes} allowed")]
     TooLarge {
+        /// What was counted when it stopped: the result is at least as long.
+        bytes: u64,
         /// The limit.
         max_bytes: u64,
     },
@@ -86,10 +88,16 @@ struct Emitter {
 impl Emitter {
     fn charge(&mut self, bytes: usize) -> Result<(), EmitError> {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-        self.left = self.left.checked_sub(bytes).ok_or(EmitError::TooLarge {
-            max_bytes: self.max_bytes,
-        })?;
-        Ok(())
+        match self.left.checked_sub(bytes) {
+            Some(left) => {
+                self.left = left;
+                Ok(())
+            }
+            None => Err(EmitError::TooLarge {
+                bytes: (self.max_bytes - self.left).saturating_add(bytes),
+                max_bytes: self.max_bytes,
+            }),
+        }
     }
 
     fn value(&mut self, ty: &WitType, value: &Val) -> Result<Value, EmitError> {

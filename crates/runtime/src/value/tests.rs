@@ -605,7 +605,10 @@ fn s230_results_are_bounded_and_never_break_the_schema() {
     let long = Val::String("\u{1}".repeat(1_000));
     assert_eq!(
         result_to_json(&T::String, &long, 6_001),
-        Err(EmitError::TooLarge { max_bytes: 6_001 })
+        Err(EmitError::TooLarge {
+            bytes: 6_002,
+            max_bytes: 6_001
+        })
     );
     assert!(result_to_json(&T::String, &long, 6_002).is_ok());
     for (ty, value) in [
@@ -649,6 +652,7 @@ fn assert_round_trip(ty: &T, value: &Val) {
     assert_eq!(
         result_to_json(ty, value, exact - 1),
         Err(EmitError::TooLarge {
+            bytes: exact,
             max_bytes: exact - 1
         }),
         "{text}"

@@ -3,22 +3,26 @@
 //! Nothing here reaches outside the sandbox by itself: a stream or pollable exists only
 //! because another interface was permitted to make it.
 
-use crate::enforce::Guest;
+use crate::enforce::{Guest, LimitReached};
+use casemate_policy::Reason;
 use wasmtime::component::Resource;
 use wasmtime_wasi_io::bindings::wasi::io::{error, poll, streams};
 use wasmtime_wasi_io::poll::DynPollable;
 use wasmtime_wasi_io::streams::{DynInputStream, DynOutputStream, StreamError, StreamResult};
 
-/// Entries that one `poll` may name.
-const MAX_POLL: usize = 4_096;
+/// Entries that one `poll` may name; each is lent out while it waits, and so counts as a handle.
+const MAX_POLL: usize = 2_048;
 
 impl poll::Host for Guest {
     async fn poll(&mut self, pollables: Vec<Resource<DynPollable>>) -> wasmtime::Result<Vec<u32>> {
         if pollables.len() > MAX_POLL {
-            wasmtime::bail!(
-                "{} pollables in one poll, the most is {MAX_POLL}",
-                pollables.len()
-            );
+            return Err(LimitReached::count(
+                Reason::LimitHandles,
+                "pollables in one poll",
+                pollables.len(),
+                MAX_POLL,
+            )
+            .into());
         }
         let clock = self.clock().clone();
         clock.waiting(self.table_mut().poll(pollables)).await

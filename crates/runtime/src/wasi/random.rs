@@ -1,15 +1,21 @@
 //! `wasi:random`: the operating system's generator, a seeded one, or a trap.
 
 use super::bindings::random;
-use crate::enforce::Guest;
-use casemate_policy::RandomSource;
+use crate::enforce::{Guest, LimitReached};
+use casemate_policy::{RandomSource, Reason};
 
 /// Bytes that one call may ask for.
 const MAX_RANDOM_BYTES: u64 = 64 * 1024;
 
 fn bytes(guest: &mut Guest, source: RandomSource, len: u64) -> wasmtime::Result<Vec<u8>> {
     if len > MAX_RANDOM_BYTES {
-        wasmtime::bail!("{len} random bytes asked for at once, the most is {MAX_RANDOM_BYTES}");
+        return Err(LimitReached::bytes(
+            Reason::LimitOutput,
+            "random numbers at once",
+            len,
+            MAX_RANDOM_BYTES,
+        )
+        .into());
     }
     let mut buffer = vec![0; usize::try_from(len)?];
     guest.fill_random(source, &mut buffer)?;

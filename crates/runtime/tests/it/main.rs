@@ -18,6 +18,7 @@ mod egress;
 mod files;
 mod fuzzed;
 mod intake;
+mod limits;
 mod name_server;
 mod neighbours;
 mod network;
