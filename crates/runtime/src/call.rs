@@ -265,6 +265,7 @@ impl Call {
                 .ok_or_else(|| Failure::internal("the engine has stopped"))?,
             network: self.shared.network.clone(),
             listeners: Arc::clone(&self.shared.listeners),
+            kept: Arc::clone(&self.installed.kept),
         };
         let realm = self
             .machine

@@ -2,6 +2,7 @@
 
 use crate::cache::NativeCache;
 use crate::compile::{Compiled, Compiler};
+use crate::egress::Kept;
 use crate::enforce::Guest;
 use crate::engine::{EngineError, Kind, Machine, Realm};
 use crate::inspect::InspectedComponent;
@@ -316,4 +317,6 @@ pub(crate) struct Installed {
     pub(crate) plan: Arc<Plan>,
     /// Calls that may run at once.
     pub(crate) slots: Arc<Semaphore>,
+    /// Connections to servers that its calls have left open.
+    pub(crate) kept: Arc<Kept>,
 }

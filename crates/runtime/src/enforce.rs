@@ -4,7 +4,7 @@
 //! implemented on it in [`crate::wasi`], and each of those that could reach outside the
 //! sandbox asks [`Grant::decide`] through this module, which also keeps the record.
 
-use crate::egress::{Budget, Gate, Listeners, Network, Traffic};
+use crate::egress::{Budget, Gate, Kept, Listeners, Network, Traffic};
 pub(crate) use crate::limits::LimitReached;
 use crate::limits::{MemoryLimiter, Meter};
 use crate::output::Capture;
@@ -292,6 +292,7 @@ pub(crate) struct Surroundings {
     pub(crate) pool: tokio::runtime::Handle,
     pub(crate) network: Option<Arc<Network>>,
     pub(crate) listeners: Arc<Listeners>,
+    pub(crate) kept: Arc<Kept>,
 }
 
 /// The streams, record, meter and traffic of a call, kept by the caller when the store is gone.
@@ -342,15 +343,17 @@ pub(crate) fn store(
         },
         environment: Arc::clone(&surroundings.environment),
         http,
-        gate: Gate::new(
-            Arc::clone(grant),
-            observed.trail.clone(),
-            surroundings.network.clone(),
-            Arc::clone(&surroundings.listeners),
-            surroundings.pool.clone(),
-            Arc::clone(&budget),
-            Arc::clone(&observed.traffic),
-        ),
+        gate: Gate {
+            grant: Arc::clone(grant),
+            trail: observed.trail.clone(),
+            network: surroundings.network.clone(),
+            listeners: Arc::clone(&surroundings.listeners),
+            guests: surroundings.pool.clone(),
+            budget: Arc::clone(&budget),
+            traffic: Arc::clone(&observed.traffic),
+            kept: Arc::clone(&surroundings.kept),
+            meter: Arc::clone(&observed.meter),
+        },
         sockets: Sockets::new(
             Arc::clone(grant),
             observed.trail.clone(),

@@ -56,8 +56,9 @@ pub use call::{CallReport, Outcome};
 pub use catalog::{Annotations, Args, Catalog, Problem, StartError, Tool, ToolSpec};
 pub use component::{PrepareError, chain};
 pub use egress::{
-    Deadlines, Dialer, Dns, LEASE, MAX_ADDRESSES, MAX_CONNECTIONS, MAX_LOOKUP_TIME, MAX_LOOKUPS,
-    MAX_RESPONSE_HEAD, MAX_RESPONSE_HEADERS, Network, Pending, ResolveError, Resolver, TrustRoots,
+    Deadlines, Dialer, Dns, LEASE, MAX_ADDRESSES, MAX_CONNECTIONS, MAX_KEPT, MAX_KEPT_TIME,
+    MAX_LOOKUP_TIME, MAX_LOOKUPS, MAX_RESPONSE_HEAD, MAX_RESPONSE_HEADERS, Network, Pending,
+    ResolveError, Resolver, TrustRoots,
 };
 pub use enforce::DenialRecord;
 pub use engine::EngineError;

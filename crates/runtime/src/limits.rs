@@ -212,6 +212,29 @@ impl Meter {
     }
 }
 
+/// Charges work that is done for a call beside it, on whichever thread, and ends it without a
+/// result once the processor time of the call is used up.
+pub(crate) struct Charged<F> {
+    pub(crate) meter: Arc<Meter>,
+    pub(crate) future: F,
+}
+
+impl<F: Future + Unpin> Future for Charged<F> {
+    type Output = Option<F::Output>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let started = thread_time();
+        let output = Pin::new(&mut self.future).poll(context);
+        let spent = thread_time().saturating_sub(started);
+        let before = self.meter.consumed.fetch_add(spent, Ordering::Relaxed);
+        match output {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending if before.saturating_add(spent) > self.meter.limit => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
 /// Charges the CPU time of each poll of a future to a meter.
 pub(crate) struct Metered<F> {
     pub(crate) meter: Arc<Meter>,

@@ -510,6 +510,7 @@ impl Runtime {
             policy: hash,
             plan,
             slots,
+            kept: Arc::default(),
         }))
     }
 

@@ -1,8 +1,9 @@
 //! Bodies that are counted, in both directions.
 
 use super::budget::Budget;
-use super::exchange::Line;
+use super::driver::Ended;
 use super::failure::{Fault, Faults};
+use super::line::Line;
 use super::stream::Waiting;
 use crate::enforce::{LimitReached, Trail};
 use bytes::Bytes;
@@ -10,7 +11,7 @@ use casemate_policy::Reason;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
@@ -44,9 +45,50 @@ pub(super) fn over_limit(trail: &Trail, subject: &str, what: &'static str, limit
 /// A request's place among those that a call may have under way, which its bodies keep.
 pub(super) type Place = Arc<OwnedSemaphorePermit>;
 
+/// A body of a request that another connection can take over, as long as nothing of it was taken.
+pub(super) struct Loan(Mutex<Lent>);
+
+struct Lent {
+    body: WasiBody,
+    taken: bool,
+    ended: bool,
+}
+
+impl Loan {
+    pub(super) fn of(body: WasiBody) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(Lent {
+            body,
+            taken: false,
+            ended: false,
+        })))
+    }
+
+    /// Whether somebody has got a part of it.
+    pub(super) fn is_taken(&self) -> bool {
+        self.lent().taken
+    }
+
+    fn lent(&self) -> MutexGuard<'_, Lent> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn poll_frame(&self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let lent = &mut *self.lent();
+        if lent.ended {
+            return Poll::Ready(None);
+        }
+        let frame = ready!(Pin::new(&mut lent.body).poll_frame(context));
+        match frame {
+            Some(_) => lent.taken = true,
+            None => lent.ended = true,
+        }
+        Poll::Ready(frame)
+    }
+}
+
 /// The body of a request: what the guest gives, within the call's budget.
 pub(super) struct RequestBody {
-    pub(super) inner: WasiBody,
+    pub(super) inner: Arc<Loan>,
     pub(super) budget: Arc<Budget>,
     pub(super) trail: Trail,
     pub(super) subject: String,
@@ -60,10 +102,10 @@ impl Body for RequestBody {
     type Error = Fault;
 
     fn poll_frame(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
-        let frame = ready!(Pin::new(&mut self.inner).poll_frame(context));
+        let frame = ready!(self.inner.poll_frame(context));
         self.progress.now();
         let fault = match frame {
             None => return Poll::Ready(None),
@@ -86,11 +128,12 @@ impl Body for RequestBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        let lent = self.inner.lent();
+        lent.ended || lent.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        self.inner.lent().body.size_hint()
     }
 }
 
@@ -105,6 +148,7 @@ pub(super) struct ResponseBody {
     pub(super) subject: String,
     pub(super) faults: Arc<Faults>,
     pub(super) line: Arc<Line>,
+    pub(super) ended: Ended,
 }
 
 impl ResponseBody {
@@ -133,6 +177,7 @@ impl Body for ResponseBody {
                 self.fail(Error::ConnectionReadTimeout)
             }
             Poll::Ready(None) => {
+                self.ended.set();
                 self.inner = None;
                 Poll::Ready(None)
             }
@@ -143,7 +188,13 @@ impl Body for ResponseBody {
             Poll::Ready(Some(Ok(frame))) => {
                 self.waiting.over();
                 match self.budget.receive(frame.data_ref().map_or(0, Bytes::len)) {
-                    Ok(()) => Poll::Ready(Some(Ok(frame))),
+                    Ok(()) => {
+                        // A guest that knows how much there is need not read once more.
+                        if frame.is_trailers() || self.is_end_stream() {
+                            self.ended.set();
+                        }
+                        Poll::Ready(Some(Ok(frame)))
+                    }
                     Err(over) => {
                         over_limit(
                             &self.trail,

@@ -1,8 +1,11 @@
-//! One request and its response over one connection of their own.
+//! One request and its response over a connection that nothing else uses meanwhile.
 
-use super::body::{Place, Progress, RequestBody, ResponseBody};
+use super::body::{Loan, Place, Progress, RequestBody, ResponseBody};
 use super::budget::{Budget, Traffic};
+use super::driver::{Driver, Way};
 use super::failure::{Faults, of_connect, of_lookup};
+use super::kept::{Destination, Kept};
+use super::line::Line;
 use super::listeners::Listeners;
 use super::network::{
     Deadlines, MAX_ADDRESSES, MAX_RESPONSE_HEAD, MAX_RESPONSE_HEADERS, Network, ResolveError,
@@ -10,19 +13,21 @@ use super::network::{
 };
 use super::stream::{Connection, Counted, Waiting};
 use crate::enforce::Trail;
+use crate::limits::Meter;
 use crate::wasi::http::is_forbidden;
 use casemate_policy::{Grant, HttpHost, HttpScheme, HttpTarget, Reason};
-use http::header::{CONNECTION, HOST, HeaderValue};
+use http::HeaderMap;
+use http::header::{HOST, HeaderValue};
+use http::request::Parts;
+use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
-use std::sync::atomic::{AtomicU16, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 use wasmtime_wasi_http::{Error, WasiBody};
 
@@ -49,6 +54,21 @@ pub(super) struct Exchange {
     pub(super) budget: Arc<Budget>,
     pub(super) traffic: Arc<Traffic>,
     pub(super) deadlines: Deadlines,
+    pub(super) kept: Arc<Kept>,
+    pub(super) meter: Arc<Meter>,
+}
+
+/// A connection to use, and what it counts for.
+struct Link {
+    connection: Connection,
+    peer: SocketAddr,
+    turn: OwnedSemaphorePermit,
+}
+
+/// What the guest asked for, as often as it has to be said.
+struct Asked {
+    head: Parts,
+    body: Arc<Loan>,
 }
 
 impl Exchange {
@@ -68,9 +88,62 @@ impl Exchange {
         place: Place,
         line: &Arc<Line>,
     ) -> Sent {
+        let (head, body) = request.into_parts();
+        let asked = Asked {
+            head,
+            body: Loan::of(body),
+        };
+        if let Some(link) = self.kept_link().await? {
+            let before = line.traffic.received();
+            let sent = self.speak(&asked, link, &place, line).await;
+            let unheard = line.traffic.received() == before && !asked.body.is_taken();
+            match sent {
+                // The other side had closed it, as it may at any time.
+                Err(error) if unheard && !matches!(error, Error::HttpResponseTimeout) => {
+                    tracing::debug!(%error, "a kept connection was not there any more");
+                }
+                sent => return sent,
+            }
+        }
+        let link = self.new_link(line).await?;
+        self.speak(&asked, link, &place, line).await
+    }
+
+    /// A connection that an earlier request has left open to the same place, if this request may
+    /// go out a second time where that fails (RFC 9110, 9.2.1: the methods that only ask), and if
+    /// the grant lets it go to where that connection leads.
+    async fn kept_link(&self) -> Result<Option<Link>, Error> {
+        if !matches!(self.target.method(), "GET" | "HEAD" | "OPTIONS") {
+            return Ok(None);
+        }
+        let to = self.destination();
+        let kept = self.kept.take(&to, |peer| {
+            let own = self.listeners.reached_by(peer);
+            self.grant.decide(&self.target.connect(peer, own)).is_ok()
+        });
+        let Some((connection, peer)) = kept.await else {
+            return Ok(None);
+        };
+        let turn = self.turn().await?;
+        Ok(Some(Link {
+            connection,
+            peer,
+            turn,
+        }))
+    }
+
+    fn destination(&self) -> Destination {
+        Destination {
+            scheme: self.target.scheme(),
+            host: self.target.host().clone(),
+            port: self.target.port(),
+        }
+    }
+
+    async fn new_link(&self, line: &Line) -> Result<Link, Error> {
         let addresses = self.addresses().await?;
         let turn = self.turn().await?;
-        let stream = self.dial(&addresses, line).await?;
+        let (stream, peer) = self.dial(&addresses, line).await?;
         let connection = match self.target.scheme() {
             HttpScheme::Http => Connection::Plain(stream),
             HttpScheme::Https => {
@@ -79,7 +152,11 @@ impl Exchange {
                 Connection::Encrypted(Box::new(stream.await?))
             }
         };
-        self.speak(request, connection, turn, place, line).await
+        Ok(Link {
+            connection,
+            peer,
+            turn,
+        })
     }
 
     /// The addresses to connect to, each of which the grant permits.
@@ -131,7 +208,11 @@ impl Exchange {
 
     /// Connects to the first of the addresses that takes it. Each gets an equal part of the time
     /// that is left, so that one that never answers does not hide the others.
-    async fn dial(&self, addresses: &[SocketAddr], line: &Line) -> Result<TcpStream, Error> {
+    async fn dial(
+        &self,
+        addresses: &[SocketAddr],
+        line: &Line,
+    ) -> Result<(TcpStream, SocketAddr), Error> {
         let end = Instant::now() + self.deadlines.connect;
         let mut failure = of_lookup(ResolveError::Answer("NOERROR".to_owned()));
         for (tried, address) in addresses.iter().enumerate() {
@@ -140,7 +221,7 @@ impl Exchange {
             failure = match timeout(turn, self.network.dialer.dial(*address)).await {
                 Ok(Ok(stream)) => {
                     line.connected(*address);
-                    return Ok(stream);
+                    return Ok((stream, *address));
                 }
                 Ok(Err(error)) => {
                     tracing::debug!(%address, %error, "connection failed");
@@ -153,17 +234,10 @@ impl Exchange {
     }
 
     /// Speaks HTTP/1.1 over the connection.
-    async fn speak(
-        &self,
-        request: http::Request<WasiBody>,
-        connection: Connection,
-        turn: OwnedSemaphorePermit,
-        place: Place,
-        line: &Arc<Line>,
-    ) -> Sent {
+    async fn speak(&self, asked: &Asked, link: Link, place: &Place, line: &Arc<Line>) -> Sent {
         let faults = Arc::new(Faults::default());
         let counted = Counted {
-            connection,
+            connection: link.connection,
             own: Arc::clone(&line.traffic),
             of_call: Arc::clone(&self.traffic),
             faults: Arc::clone(&faults),
@@ -171,7 +245,7 @@ impl Exchange {
             writing: Waiting::default(),
         };
         let progress = Arc::new(Progress::begin());
-        let request = self.rewritten(request, &progress, &faults, &place)?;
+        let request = self.rewritten(asked, &progress, &faults, place)?;
         #[expect(clippy::disallowed_methods, reason = "the request was decided")]
         let mut client = http1::Builder::new();
         let (mut sender, connection) = client
@@ -181,13 +255,14 @@ impl Exchange {
             .handshake(TokioIo::new(counted))
             .await
             .map_err(|error| faults.explain(&error))?;
-        let kept = (turn, Arc::clone(line));
-        let driver = Driver(tokio::spawn(async move {
-            let _kept = kept;
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "connection ended");
-            }
-        }));
+        let way = Way {
+            kept: Arc::downgrade(&self.kept),
+            network: Arc::clone(&self.network),
+            to: self.destination(),
+            peer: link.peer,
+        };
+        let until_then = (link.turn, Arc::clone(line));
+        let mut driver = Driver::start(connection, way, Arc::clone(&self.meter), until_then);
         let mut sending = pin!(sender.send_request(request));
         let mut due = pin!(sleep_until(progress.last() + self.deadlines.first_byte));
         let response = loop {
@@ -203,13 +278,19 @@ impl Exchange {
                 }
             }
         };
+        line.connected(link.peer);
         line.answered(response.status());
         if response.status() == http::StatusCode::SWITCHING_PROTOCOLS {
             return Err(Error::HttpUpgradeFailed);
         }
+        driver.answered(sender);
+        let ended = driver.ended();
+        if response.body().is_end_stream() {
+            ended.set();
+        }
         let response = response.map(|incoming| {
             ResponseBody {
-                inner: Some((incoming, place)),
+                inner: Some((incoming, Arc::clone(place))),
                 idle: self.deadlines.idle,
                 waiting: Waiting::default(),
                 budget: Arc::clone(&self.budget),
@@ -217,6 +298,7 @@ impl Exchange {
                 subject: self.subject.clone(),
                 faults,
                 line: Arc::clone(line),
+                ended,
             }
             .boxed_unsync()
         });
@@ -227,33 +309,27 @@ impl Exchange {
     /// query and headers, and no header that is about the connection.
     fn rewritten(
         &self,
-        request: http::Request<WasiBody>,
+        asked: &Asked,
         progress: &Arc<Progress>,
         faults: &Arc<Faults>,
         place: &Place,
     ) -> Result<http::Request<RequestBody>, Error> {
-        let (mut guest, inner) = request.into_parts();
-        let mut headers = std::mem::take(&mut guest.headers);
-        let forbidden: Vec<_> = headers
-            .keys()
-            .filter(|name| is_forbidden(name))
-            .cloned()
+        let written = asked.head.headers.iter();
+        let mut headers: HeaderMap = written
+            .filter(|(name, _)| !is_forbidden(name))
+            .map(|(name, value)| (name.clone(), value.clone()))
             .collect();
-        for name in forbidden {
-            headers.remove(name);
-        }
         // RFC 9110, 7.2: ours, whatever the guest wrote.
         let host = HeaderValue::try_from(self.target.authority())
             .map_err(|_| Error::HttpRequestUriInvalid)?;
         headers.insert(HOST, host);
-        headers.insert(CONNECTION, HeaderValue::from_static("close"));
         let mut path = self.target.path().to_owned();
-        if let Some(query) = guest.uri.query() {
+        if let Some(query) = asked.head.uri.query() {
             path.push('?');
             path.push_str(query);
         }
         let body = RequestBody {
-            inner,
+            inner: Arc::clone(&asked.body),
             budget: Arc::clone(&self.budget),
             trail: self.trail.clone(),
             subject: self.subject.clone(),
@@ -268,83 +344,5 @@ impl Exchange {
             .map_err(|_| Error::HttpRequestUriInvalid)?;
         *request.headers_mut() = headers;
         Ok(request)
-    }
-}
-
-/// The task that moves the bytes of a connection, which ends when this is dropped.
-struct Driver(JoinHandle<()>);
-
-impl Driver {
-    async fn finished(mut self) -> Result<(), Error> {
-        // What went wrong is told through the body.
-        let _ = (&mut self.0).await;
-        Ok(())
-    }
-}
-
-impl Drop for Driver {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
-/// The line that a request leaves in the log when the last of it is gone: where it went and how
-/// much it moved, never its query, headers or bodies.
-pub(super) struct Line {
-    method: String,
-    host: String,
-    port: u16,
-    path: String,
-    address: OnceLock<SocketAddr>,
-    status: AtomicU16,
-    failure: OnceLock<String>,
-    traffic: Arc<Traffic>,
-}
-
-impl Line {
-    fn begin(target: &HttpTarget) -> Self {
-        Self {
-            method: target.method().to_owned(),
-            host: target.host().to_string(),
-            port: target.port(),
-            path: target.path().to_owned(),
-            address: OnceLock::new(),
-            status: AtomicU16::new(0),
-            failure: OnceLock::new(),
-            traffic: Arc::default(),
-        }
-    }
-
-    fn connected(&self, address: SocketAddr) {
-        // One request connects once.
-        let _ = self.address.set(address);
-    }
-
-    fn answered(&self, status: http::StatusCode) {
-        self.status.store(status.as_u16(), Ordering::Relaxed);
-    }
-
-    pub(super) fn failed(&self, error: &Error) {
-        // The first failure is the cause.
-        let _ = self.failure.set(error.to_string());
-    }
-}
-
-impl Drop for Line {
-    fn drop(&mut self) {
-        let status = self.status.load(Ordering::Relaxed);
-        tracing::debug!(
-            target: "casemate::egress",
-            method = self.method,
-            host = self.host,
-            port = self.port,
-            path = self.path,
-            address = self.address.get().map(tracing::field::display),
-            status = (status != 0).then_some(status),
-            failure = self.failure.get(),
-            sent = self.traffic.sent(),
-            received = self.traffic.received(),
-            "request"
-        );
     }
 }

@@ -3,9 +3,11 @@
 use super::body::over_limit;
 use super::budget::{Budget, Traffic};
 use super::exchange::{Exchange, Sent};
+use super::kept::Kept;
 use super::listeners::Listeners;
 use super::network::Network;
 use crate::enforce::Trail;
+use crate::limits::{Charged, Meter};
 use casemate_policy::{Grant, HttpTarget, Reason};
 use std::sync::Arc;
 use tokio::task::JoinHandle;
@@ -20,31 +22,14 @@ pub(crate) struct Gate {
     pub(crate) listeners: Arc<Listeners>,
     /// Where requests run: never on the thread that reads messages of a client.
     pub(crate) guests: tokio::runtime::Handle,
-    budget: Arc<Budget>,
-    traffic: Arc<Traffic>,
+    pub(crate) budget: Arc<Budget>,
+    pub(crate) traffic: Arc<Traffic>,
+    /// What earlier requests of the component have left open.
+    pub(crate) kept: Arc<Kept>,
+    pub(crate) meter: Arc<Meter>,
 }
 
 impl Gate {
-    pub(crate) fn new(
-        grant: Arc<Grant>,
-        trail: Trail,
-        network: Option<Arc<Network>>,
-        listeners: Arc<Listeners>,
-        guests: tokio::runtime::Handle,
-        budget: Arc<Budget>,
-        traffic: Arc<Traffic>,
-    ) -> Self {
-        Self {
-            grant,
-            trail,
-            network,
-            listeners,
-            guests,
-            budget,
-            traffic,
-        }
-    }
-
     /// Decides a request, and starts it if it may go. Dropping what is returned ends it.
     ///
     /// # Errors
@@ -84,12 +69,16 @@ impl Gate {
             listeners: Arc::clone(&self.listeners),
             budget: Arc::clone(&self.budget),
             traffic: Arc::clone(&self.traffic),
+            kept: Arc::clone(&self.kept),
+            meter: Arc::clone(&self.meter),
             target,
             subject,
         };
-        Ok(Running(
-            self.guests.spawn(exchange.run(request, Arc::new(place))),
-        ))
+        let charged = Charged {
+            meter: Arc::clone(&self.meter),
+            future: Box::pin(exchange.run(request, Arc::new(place))),
+        };
+        Ok(Running(self.guests.spawn(charged)))
     }
 
     /// Brings the target to its canonical form, and asks the grant.
@@ -125,13 +114,15 @@ fn announced(request: &http::Request<WasiBody>) -> u64 {
 }
 
 /// A request under way, which ends when this is dropped.
-pub(crate) struct Running(JoinHandle<Sent>);
+pub(crate) struct Running(JoinHandle<Option<Sent>>);
 
 impl Running {
     /// Waits for the head of the response.
     pub(crate) async fn response(mut self) -> Sent {
         match (&mut self.0).await {
-            Ok(sent) => sent,
+            Ok(Some(sent)) => sent,
+            // The call has no processor time left, which ends it.
+            Ok(None) => Err(Error::ConnectionTerminated),
             Err(error) => {
                 tracing::error!(%error, "a request was lost");
                 Err(Error::InternalError(None))

@@ -1,6 +1,7 @@
 //! What a runtime is given to reach the network, and the bounds that hold whatever it is given.
 
 use super::dial::Direct;
+use super::kept::{MAX_KEPT, MAX_KEPT_TIME};
 use super::resolve::Dns;
 use super::tls::TrustRoots;
 use std::future::Future;
@@ -121,7 +122,9 @@ pub struct Network {
     pub(super) deadlines: Deadlines,
     connections: Arc<Semaphore>,
     lookups: Semaphore,
+    keepable: Arc<Semaphore>,
     lease: Duration,
+    kept_time: Duration,
 }
 
 /// Why there is no connection.
@@ -151,7 +154,9 @@ impl Network {
             deadlines,
             connections: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
             lookups: Semaphore::new(MAX_LOOKUPS),
+            keepable: Arc::new(Semaphore::new(MAX_KEPT)),
             lease: LEASE,
+            kept_time: MAX_KEPT_TIME,
         }
     }
 
@@ -175,6 +180,17 @@ impl Network {
     pub fn with_lease(mut self, time: Duration) -> Self {
         self.lease = time.min(LONGEST);
         self
+    }
+
+    /// The same with less time than [`MAX_KEPT_TIME`].
+    #[must_use]
+    pub fn with_kept_time(mut self, time: Duration) -> Self {
+        self.kept_time = time.min(MAX_KEPT_TIME);
+        self
+    }
+
+    pub(super) fn kept_time(&self) -> Duration {
+        self.kept_time
     }
 
     pub(crate) fn lease(&self) -> Duration {
@@ -217,6 +233,11 @@ impl Network {
             Ok(found) => found,
             Err(_elapsed) => Err(ResolveError::Timeout),
         }
+    }
+
+    /// A place among the connections that all components may keep, if one is free.
+    pub(super) fn place_to_keep(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.keepable).try_acquire_owned().ok()
     }
 
     /// One of the connections that all calls share, if there is one within `limit`.

@@ -2,6 +2,8 @@
 
 use super::budget::Traffic;
 use super::failure::{Fault, Faults};
+use rustix::net::RecvFlags;
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -19,6 +21,31 @@ pub(super) enum Connection {
 }
 
 impl Connection {
+    /// Ready once something arrives or the other side closes, while nothing is expected.
+    pub(super) async fn stirs(&mut self) {
+        let mut byte = [0];
+        poll_fn(|context| {
+            let mut buffer = ReadBuf::new(&mut byte);
+            // Records of TLS that carry nothing, such as tickets, are no answer to anything.
+            self.as_stream().poll_read(context, &mut buffer).map(|_| ())
+        })
+        .await;
+    }
+
+    /// Whether nothing has arrived that was not read, not even an end.
+    pub(super) fn is_quiet(&self) -> bool {
+        let stream = match self {
+            Self::Plain(stream) => stream,
+            Self::Encrypted(stream) => stream.get_ref().0,
+        };
+        let mut byte = [0];
+        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        matches!(
+            rustix::net::recv(stream, &mut byte, flags),
+            Err(rustix::io::Errno::AGAIN)
+        )
+    }
+
     fn as_stream(&mut self) -> Pin<&mut dyn Stream> {
         match self {
             Self::Plain(stream) => Pin::<&mut TcpStream>::new(stream),

@@ -68,6 +68,8 @@ impl streams::Host for Guest {
     ) -> wasmtime::Result<streams::StreamError> {
         let error = match error {
             StreamError::LastOperationFailed(cause) => {
+                // A body that ends because the call has no processor time left is the end of the call.
+                self.meter.check()?;
                 StreamError::LastOperationFailed(super::http::as_error_code(cause))
             }
             other => other,

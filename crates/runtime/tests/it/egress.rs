@@ -6,6 +6,7 @@ mod deadlines;
 mod dns;
 mod guest;
 mod namespace;
+mod reuse;
 pub(crate) mod server;
 mod targets;
 mod tls;

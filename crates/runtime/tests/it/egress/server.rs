@@ -43,6 +43,21 @@ impl Visit<'_> {
         head
     }
 
+    /// Reads the head of a request, unless the other side closes first.
+    pub(crate) fn next_head(&mut self) -> Option<String> {
+        let mut head = Vec::new();
+        let mut byte = [0];
+        while !head.ends_with(b"\r\n\r\n") {
+            match self.wire.read(&mut byte) {
+                Ok(1) => head.push(byte[0]),
+                _ => return None,
+            }
+        }
+        let head = String::from_utf8_lossy(&head).into_owned();
+        self.heads.lock().unwrap().push(head.clone());
+        Some(head)
+    }
+
     /// Sends text; whether the other side still took it.
     pub(crate) fn say(&mut self, text: impl AsRef<[u8]>) -> bool {
         self.wire.write_all(text.as_ref()).is_ok() && self.wire.flush().is_ok()
@@ -234,6 +249,18 @@ impl Hellos {
 
 /// A TLS server that answers every request with this response, and those who shook hands.
 pub(crate) fn tls(config: rustls::ServerConfig, response: String) -> (Server, Hellos) {
+    tls_serving(config, move |visit| {
+        if visit.next_head().is_some() {
+            visit.say(&response);
+        }
+    })
+}
+
+/// A TLS server that runs `serve` for each connection, and those who shook hands.
+pub(crate) fn tls_serving(
+    config: rustls::ServerConfig,
+    serve: impl Fn(&mut Visit<'_>) + Send + Sync + 'static,
+) -> (Server, Hellos) {
     let config = Arc::new(config);
     let hellos = Hellos::default();
     let said = hellos.clone();
@@ -258,10 +285,7 @@ pub(crate) fn tls(config: rustls::ServerConfig, response: String) -> (Server, He
             wire: &mut wire,
             heads,
         };
-        if visit.head().is_empty() {
-            return;
-        }
-        visit.say(&response);
+        serve(&mut visit);
         wire.conn.send_close_notify();
         let _ = wire.flush();
     });

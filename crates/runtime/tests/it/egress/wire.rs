@@ -60,7 +60,6 @@ fn a_permitted_request_and_its_response_arrive_whole() {
         [
             "accept: text/plain",
             "authorization: Bearer mine",
-            "connection: close",
             "content-length: 9000",
             "host: api.example.com",
         ]
@@ -196,7 +195,7 @@ fn s093_s097_fields_of_the_connection_are_ours() {
     let head = server.heads().pop().unwrap();
     assert_eq!(head.matches("host:").count(), 1, "{head}");
     assert!(head.contains("\r\nhost: api.example.com\r\n"), "{head}");
-    assert!(head.contains("\r\nconnection: close\r\n"), "{head}");
+    assert!(!head.contains("\r\nconnection:"), "{head}");
 }
 
 #[test]
@@ -288,23 +287,6 @@ fn s104_proxies_of_the_environment_see_nothing() {
         "{told}"
     );
     assert_eq!(proxy.connections(), 0);
-}
-
-#[test]
-fn each_request_has_a_connection_of_its_own() {
-    let server = Server::plain(|visit| {
-        // Keeps the connection open for a next request, which does not come.
-        visit.head();
-        visit.say(response("200 OK", "", "hello"));
-        assert_eq!(visit.drain(), 0);
-    });
-    let (_, fixture) = reaching(&server);
-    for _ in 0..3 {
-        let reply = Ask::http("api.example.com", "/").send(&fixture);
-        assert_eq!(reply.answered().body, b"hello");
-    }
-    assert_eq!(server.connections(), 3);
-    server.wait_closed(3);
 }
 
 /// Keeps what is logged about requests, each event as `name=value` of its fields.
