@@ -321,13 +321,18 @@ impl Policy {
     }
 }
 
-/// A ceiling's rule about `fs://NAME/…` says nothing of what the policy calls `fs:///NAME/…`.
+/// Whether two rules are about one path of the guest and two places: `fs://NAME/…` and `fs:///NAME/…`.
+pub fn is_elsewhere(one: &StorageRule, other: &StorageRule) -> bool {
+    let same = segments_of(&one.uri).first() == segments_of(&other.uri).first();
+    same && is_absolute(&one.uri) != is_absolute(&other.uri)
+}
+
+/// A ceiling's rule says nothing of what the policy calls by the same name.
 fn same_place(rule: &StorageRule, policy: Option<&Policy>) -> bool {
-    let Some(policy) = policy else { return true };
-    let first = segments_of(&rule.uri).first().copied().unwrap_or_default();
-    let own = policy.storage_allow.iter().chain(&policy.storage_deny);
-    own.filter(|own| segments_of(&own.uri).first() == Some(&first))
-        .all(|own| is_absolute(&own.uri) == is_absolute(&rule.uri))
+    let rules = policy
+        .into_iter()
+        .flat_map(|policy| policy.storage_allow.iter().chain(&policy.storage_deny));
+    !rules.into_iter().any(|own| is_elsewhere(own, rule))
 }
 
 /// A policy under a ceiling, and which roots are bound.

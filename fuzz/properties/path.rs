@@ -41,21 +41,18 @@ pub fn check(data: &[u8]) {
         let Some((allow, rule)) = rule(line) else {
             continue;
         };
+        // One name is one place in a policy.
+        let rules = &world.policy;
+        let mut others = rules.storage_allow.iter().chain(&rules.storage_deny);
+        if others.any(|other| model::is_elsewhere(other, &rule)) {
+            continue;
+        }
         let list = if allow {
             &mut world.policy.storage_allow
         } else {
             &mut world.policy.storage_deny
         };
         list.push(rule);
-        // Another rule can say that the same name is another place.
-        if Policy::parse(&world.policy.yaml()).is_err() {
-            let list = if allow {
-                &mut world.policy.storage_allow
-            } else {
-                &mut world.policy.storage_deny
-            };
-            list.pop();
-        }
     }
     let policy = match Policy::parse(&world.policy.yaml()) {
         Ok(policy) => policy,

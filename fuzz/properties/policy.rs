@@ -8,8 +8,8 @@ use std::net::SocketAddr;
 
 use casemate_policy::{
     Admission, ArtifactIdentity, Clock, Digest, EditError, Grant, HttpTarget, LinkKind, Operation,
-    Permission, Policy, PolicyEdit, RandomSource, RootName, StorageAccess, Tenant, VirtualPath,
-    edit, widens,
+    Permission, Policy, PolicyEdit, RandomSource, RootName, SocketAction, StorageAccess, Tenant,
+    VirtualPath, edit, widens,
 };
 
 /// Longer texts say nothing more, and the deepest answer would take its time.
@@ -255,6 +255,27 @@ fn answers(grant: &Grant) -> Vec<bool> {
                 ask(&target.connect(SocketAddr::new(address, target.port()), false));
             }
         }
+    }
+    for name in ["db.internal", "a.b.example", "10.1.2.3"] {
+        ask(&Operation::Lookup { name });
+        for address in ["198.41.0.4", "10.1.2.3", "::1", "169.254.169.254"] {
+            let Ok(address) = address.parse() else {
+                continue;
+            };
+            ask(&Operation::LookupAnswer { name, address });
+            for name in [None, Some(name)] {
+                let address = SocketAddr::new(address, 5432);
+                ask(&Operation::TcpConnect {
+                    name,
+                    address,
+                    own: false,
+                });
+            }
+        }
+    }
+    for action in [SocketAction::CreateTcp, SocketAction::CreateUdp] {
+        let address = None;
+        ask(&Operation::Socket { action, address });
     }
     for key in ["A", "LANG", "HOME"] {
         ask(&Operation::Environment { key });

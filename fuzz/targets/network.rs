@@ -1,4 +1,5 @@
 #![no_main]
+#![allow(dead_code, reason = "of the model, each target uses a part")]
 
 #[path = "../properties/model.rs"]
 mod model;

@@ -4,7 +4,7 @@ mod addresses;
 mod bounds;
 mod deadlines;
 mod dns;
-mod guest;
+pub(crate) mod guest;
 mod namespace;
 mod reuse;
 pub(crate) mod server;

@@ -5,7 +5,7 @@ mod changes;
 mod denied;
 mod escapes;
 mod grants;
-mod guest;
+pub(crate) mod guest;
 mod links;
 
 use crate::fixture::{Fixture, reason};

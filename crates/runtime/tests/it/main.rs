@@ -14,6 +14,7 @@ mod fixture;
 
 mod ambient;
 mod compiling;
+mod differential;
 mod egress;
 mod files;
 mod fuzzed;

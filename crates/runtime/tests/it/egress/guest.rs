@@ -338,7 +338,7 @@ const CODES: [&str; 39] = [
     "internal-error",
 ];
 
-pub(super) fn guest() -> Vec<u8> {
+pub(crate) fn guest() -> Vec<u8> {
     component(WIT, "evil", WAT)
 }
 

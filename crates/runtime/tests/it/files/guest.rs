@@ -339,7 +339,7 @@ world evil {
 ";
 
 /// The component.
-pub(super) fn guest() -> Vec<u8> {
+pub(crate) fn guest() -> Vec<u8> {
     let mut wit = WORLD.to_owned();
     let mut wat = format!("(module {IMPORTS} {SHARED}");
     for name in ["stat-at", "metadata-hash-at"] {
