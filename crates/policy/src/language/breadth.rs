@@ -1,5 +1,6 @@
-//! Hosts and ranges that no rule may allow, and those that are broader than they look.
+//! Hosts and ranges that no rule may allow, and rules that mean more or less than they look.
 
+use icu_normalizer::ComposingNormalizerBorrowed;
 use ipnet::IpNet;
 
 use super::{NetworkRule, Permissions};
@@ -73,8 +74,23 @@ pub(super) fn check(permissions: &Permissions) -> Result<Vec<Warning>, PolicyErr
             Some(warning(place, doubt(host, led)?))
         })
         .collect();
+    let storage = scopes.flat_map(|scope| scope.storage.allow.iter().chain(&scope.storage.deny));
+    warnings.extend(storage.filter_map(|rule| {
+        let uri = rule.value.uri.to_string();
+        Some(warning(rule.place, decomposed(&uri)?))
+    }));
     warnings.sort_by_key(|warning| (warning.line, warning.column));
     Ok(warnings)
+}
+
+/// Says that a name is written as few are: what looks the same on a screen is then another name.
+fn decomposed(uri: &str) -> Option<String> {
+    let composed = ComposingNormalizerBorrowed::new_nfc().is_normalized(uri);
+    (!composed).then(|| {
+        format!(
+            "storage {uri}: this is not in Unicode's composed form (NFC), and names are compared byte by byte: it is not for names in that form, which look the same"
+        )
+    })
 }
 
 /// Returns the host of an entry, for requests or raw connections.

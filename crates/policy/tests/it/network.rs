@@ -10,8 +10,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use casemate_policy::{
-    Denial, Grant, HttpHost, HttpScheme, HttpTarget, Operation, Origin, Permitted, Policy,
-    PolicyErrorKind, Remedy,
+    Denial, Grant, HttpHost, HttpScheme, HttpTarget, Operation, Origin, Permission, Permitted,
+    Policy, PolicyEdit, PolicyErrorKind, Remedy, edit,
 };
 use proptest::prelude::*;
 

@@ -308,6 +308,63 @@ fn remedies_name_the_narrowest_grant() {
 }
 
 #[test]
+fn s073_names_are_compared_byte_by_byte() {
+    // e with an acute accent as one character and as two; a ligature and its letters.
+    let grant = admit(
+        &guarded(
+            &["fs://w/** rw"],
+            &[
+                "fs://w/secret/** rw",
+                "fs://w/caf\u{e9}/** rw",
+                "fs://w/o\u{fb03}ce rw",
+            ],
+        ),
+        None,
+        &["w"],
+    );
+    for (path, denied) in [
+        ("/w/secret/key", true),
+        ("/w/SECRET/key", false),
+        ("/w/Secret/key", false),
+        ("/w/secret\u{200b}/key", false),
+        ("/w/\u{17f}ecret/key", false),
+        ("/w/caf\u{e9}/x", true),
+        ("/w/cafe\u{301}/x", false),
+        ("/w/CAF\u{c9}/x", false),
+        ("/w/o\u{fb03}ce", true),
+        ("/w/office", false),
+    ] {
+        assert_eq!(storage(&grant, Read, path) != "allowed", denied, "{path:?}");
+    }
+    // So a rule that is not written as names usually are is told of, wherever it stands.
+    for (allow, deny, warned) in [
+        ("fs://w/caf\u{e9}/** r", "fs://w/x r", &[][..]),
+        ("fs://w/** r", "fs://w/cafe\u{301}/** r", &[(7, 9)]),
+        (
+            "fs://w/cafe\u{301}/*/x r",
+            "fs://w/**/a\u{30a} r",
+            &[(5, 9), (7, 9)],
+        ),
+        ("fs://w/\u{1100}\u{1161} r", "fs://w/\u{ac00} r", &[(5, 9)]),
+        ("fs://w/\u{212b} r", "fs://w/o\u{fb03}ce r", &[(5, 9)]),
+    ] {
+        let policy = guarded(&[allow], &[deny]);
+        let places: Vec<(u32, u32)> = policy
+            .warnings()
+            .iter()
+            .map(|warning| (warning.line, warning.column))
+            .collect();
+        assert_eq!(places, warned, "{allow:?} {deny:?}");
+        assert!(
+            policy
+                .warnings()
+                .iter()
+                .all(|warning| warning.message.contains("NFC"))
+        );
+    }
+}
+
+#[test]
 fn s056_s061_a_rename_changes_nothing_about_access() {
     let grant = admit(
         &files(&[

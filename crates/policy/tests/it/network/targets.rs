@@ -41,6 +41,59 @@ fn s079_a_name_is_that_name_and_no_other() {
 }
 
 #[test]
+fn s109_names_that_look_alike_are_not() {
+    // The first letter of the second is Cyrillic, and so on: mixed scripts, digits of other scripts, invisible characters.
+    let latin = "api.example.com";
+    let lookalikes = [
+        "\u{430}pi.example.com",
+        "\u{430}\u{440}\u{456}.example.com",
+        "api.ex\u{430}mple.com",
+        "ap\u{131}.example.com",
+        "ap\u{ed}.example.com",
+        "api.example.c\u{3bf}m",
+        "\u{1d44e}pi\u{2f}.example.com",
+    ];
+    let plain = grant(&[&format!("host: {latin}")], &[]);
+    for name in lookalikes {
+        assert_ne!(ask(&plain, "https", name, "GET"), "allowed", "{name:?}");
+        let Ok(target) = get("https", name) else {
+            continue;
+        };
+        // Whatever is shown of it is A-labels.
+        let host = target.host().to_string();
+        assert!(host.is_ascii() && host.contains("xn--"), "{host}");
+        let denial = plain.decide(&target.operation()).unwrap_err();
+        assert!(denial.subject().is_ascii(), "{}", denial.subject());
+        assert!(denial.remedy().unwrap().to_string().is_ascii());
+
+        // A rule with such a name is for that one alone, and says so.
+        let policy = policy(&rules(&[&format!("host: \"{name}\"")], &[]));
+        let rule = policy.rules().remove(0).text;
+        assert_eq!(rule, host);
+        let other = admit(&policy, None, &[]);
+        assert_eq!(ask(&other, "https", name, "GET"), "allowed");
+        assert_eq!(ask(&other, "https", &host, "GET"), "allowed");
+        assert_ne!(ask(&other, "https", latin, "GET"), "allowed", "{name:?}");
+        assert!(policy.to_yaml().is_ascii(), "{}", policy.to_yaml());
+        let edited = edit("", &PolicyEdit::Grant(Permission::Network(name.to_owned()))).unwrap();
+        assert!(
+            edited.text.is_ascii() && edited.text.contains(&host),
+            "{}",
+            edited.text
+        );
+    }
+    // What Unicode itself takes for the same letters is the same name; nothing else is.
+    for name in [
+        "\u{ff41}pi.example.com",
+        "api\u{3002}example.com",
+        "API.EXAMPLE.COM",
+        "ap\u{ad}i.example.com",
+    ] {
+        assert_eq!(ask(&plain, "https", name, "GET"), "allowed", "{name:?}");
+    }
+}
+
+#[test]
 fn s080_stars_stand_for_whole_labels() {
     let one = grant(&["host: \"*.example.com\""], &[]);
     let any = grant(&["host: \"**.example.com\""], &[]);
