@@ -8,6 +8,7 @@ mod conflict;
 mod decode;
 mod enforced;
 mod fields;
+mod idle;
 mod limits;
 mod network;
 mod print;

@@ -429,13 +429,13 @@ pub(crate) fn mounts<'u>(uris: impl Iterator<Item = &'u StorageUri>) -> Vec<Moun
 }
 
 /// Returns what two sets of rules both allow, or for patterns that may overlap one that allows no less.
-pub(crate) fn intersect(
+pub(crate) fn intersect<'r>(
     left: &[(StorageUri, Access)],
-    right: &[StorageGrant],
+    right: impl Iterator<Item = &'r StorageGrant>,
 ) -> Vec<(StorageUri, Access)> {
     let mut both = Vec::new();
-    for (own, granted) in left {
-        for other in right {
+    for other in right {
+        for (own, granted) in left {
             let access = granted.intersection(other.access);
             let narrower = if own.covers(&other.uri) {
                 &other.uri
@@ -456,8 +456,11 @@ pub(crate) fn intersect(
 
 /// Returns the one of two patterns that starts further down, unless it is plain that nothing fits both.
 fn overlap<'u>(one: &'u StorageUri, other: &'u StorageUri) -> Option<&'u StorageUri> {
-    let globs = [one, other].map(|uri| matches!(uri.pattern, PathPattern::Glob(_)));
-    if one.anchor != other.anchor || !globs.contains(&true) {
+    let is = |kind: fn(&PathPattern) -> bool| [one, other].iter().any(|uri| kind(&uri.pattern));
+    let glob = is(|pattern| matches!(pattern, PathPattern::Glob(_)));
+    // Whether a single path fits is known.
+    let exact = is(|pattern| matches!(pattern, PathPattern::Exact(_)));
+    if one.anchor != other.anchor || !glob || exact {
         return None;
     }
     let (base, inner) = (directory(one)?, directory(other)?);

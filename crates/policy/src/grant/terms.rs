@@ -15,10 +15,10 @@ use crate::limits::Limits;
 use crate::mode::{ClockMode, RandomMode};
 use crate::name::{RootName, Tenant};
 use crate::path::VirtualPath;
-use crate::pattern::Anchor;
+use crate::pattern::{Anchor, StorageUri};
 use crate::policy::Policy;
 use crate::scope::Scope;
-use crate::storage::{Mount, MountPlace, Places, StorageRules, intersect, mounts};
+use crate::storage::{Mount, MountPlace, Places, StorageGrant, StorageRules, intersect, mounts};
 
 /// Everything that a grant says, worked out.
 pub(super) struct Terms {
@@ -312,14 +312,22 @@ impl Terms {
 
     fn mounts_and_reach(&mut self) {
         let source = &self.source;
-        let own = source.storage.grants().iter();
-        let mut storage: Vec<_> = own.map(|grant| (grant.uri.clone(), grant.access)).collect();
-        for (_, rules) in self.narrower_storage() {
-            storage = intersect(&storage, rules.grants());
-        }
+        let denied = |uri: &StorageUri, access: Access| {
+            self.storage_rules().any(|rules| rules.denies(uri, access))
+        };
         let reaches = |access: Access| {
-            storage.iter().any(|(uri, granted)| {
-                granted.covers(access) && !self.storage_rules().any(|own| own.denies(uri, access))
+            let open =
+                |rule: &&StorageGrant| rule.access.covers(access) && !denied(&rule.uri, access);
+            let narrower: Vec<Vec<&StorageGrant>> = self
+                .narrower_storage()
+                .map(|(_, rules)| rules.grants().iter().filter(open).collect())
+                .collect();
+            source.storage.grants().iter().filter(open).any(|rule| {
+                let own = vec![(rule.uri.clone(), rule.access)];
+                let common = narrower
+                    .iter()
+                    .fold(own, |own, rules| intersect(&own, rules.iter().copied()));
+                common.iter().any(|(uri, _)| !denied(uri, access))
             })
         };
         let networks =
@@ -332,7 +340,12 @@ impl Terms {
             environment: !self.variables.is_empty(),
             secrets: false,
         };
-        let mut mounts = mounts(storage.iter().map(|(uri, _)| uri));
+        let own = source.storage.grants().iter();
+        let own: Vec<_> = own.map(|rule| (rule.uri.clone(), rule.access)).collect();
+        let common = self.narrower_storage().fold(own, |own, (_, rules)| {
+            intersect(&own, rules.grants().iter())
+        });
+        let mut mounts = mounts(common.iter().map(|(uri, _)| uri));
         // What is denied as a whole is not shown.
         mounts.retain(|mount| StorageRules::share(self.storage_rules(), &mount.guest));
         self.reach = reach;

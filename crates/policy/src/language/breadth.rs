@@ -79,6 +79,7 @@ pub(super) fn check(permissions: &Permissions) -> Result<Vec<Warning>, PolicyErr
         let uri = rule.value.uri.to_string();
         Some(warning(rule.place, decomposed(&uri)?))
     }));
+    warnings.extend(super::idle::check(permissions));
     warnings.sort_by_key(|warning| (warning.line, warning.column));
     Ok(warnings)
 }
@@ -94,7 +95,7 @@ fn decomposed(uri: &str) -> Option<String> {
 }
 
 /// Returns the host of an entry, for requests or raw connections.
-fn named(rule: &NetworkRule) -> Option<(Place, &HostPattern)> {
+pub(super) fn named(rule: &NetworkRule) -> Option<(Place, &HostPattern)> {
     let host = rule.host.as_ref().map(|host| (host.place, &host.value));
     let tcp = || rule.tcp.as_ref().map(|tcp| (tcp.place, &tcp.value.host));
     host.or_else(tcp)
@@ -107,7 +108,7 @@ fn refusals(rule: &NetworkRule) -> impl Iterator<Item = (Place, Refusal)> {
     host.into_iter().chain(range)
 }
 
-fn warning(place: Place, message: String) -> Warning {
+pub(super) fn warning(place: Place, message: String) -> Warning {
     Warning {
         line: place.line,
         column: place.column,

@@ -435,6 +435,59 @@ fn s144_mistakes_under_tools_are_errors_with_place() {
 }
 
 #[test]
+fn an_entry_of_a_tool_that_allows_nothing_is_told_of() {
+    let found = |tool: &str| -> Vec<String> {
+        let text = format!(
+            "version: \"1.0\"\npermissions:\n  storage: {{ allow: [{{ uri: \"fs://w/**\", access: [read] }}, {{ uri: \"fs://c/*/x\", access: [read] }}] }}\n  network: {{ allow: [{{ host: \"*.b.example\" }}, {{ tcp: \"db.example:1\" }}] }}\n  environment: {{ allow: [{{ key: A }}] }}\n  tools:\n    x: {{ {tool} }}\n"
+        );
+        let warnings = policy(&text).warnings().to_vec();
+        assert!(warnings.iter().all(|warning| warning.line == 7));
+        warnings
+            .into_iter()
+            .map(|warning| warning.message)
+            .collect()
+    };
+    for (tool, what) in [
+        (
+            "storage: { allow: [{ uri: \"fs://w/a\", access: [write] }] }",
+            "storage fs://w/a [write]",
+        ),
+        (
+            "storage: { allow: [{ uri: \"fs://d/**\", access: [read] }] }",
+            "storage fs://d/** [read]",
+        ),
+        (
+            "network: { allow: [{ host: b.example }] }",
+            "network b.example",
+        ),
+        (
+            "network: { allow: [{ tcp: \"db.example:2\" }] }",
+            "network tcp db.example:2",
+        ),
+        ("environment: { allow: [{ key: B }] }", "environment B"),
+    ] {
+        let found = found(tool);
+        assert_eq!(found.len(), 1, "{tool}: {found:?}");
+        assert!(
+            found[0].starts_with(&format!(
+                "tools.x: {what}: the component has no rule for it"
+            )),
+            "{found:?}"
+        );
+    }
+    for tool in [
+        "storage: { allow: [{ uri: \"fs://w/a\", access: [read, write] }, { uri: \"fs://c/**/y\", access: [read] }] }",
+        "storage: { deny: [{ uri: \"fs://d/**\" }] }",
+        "network: { allow: [{ host: a.b.example }, { host: \"**.example.com\", cidr: \"10.0.0.0/8\" }] }".replace("**.example.com", "**.b.example").as_str(),
+        "network: { allow: [{ tcp: \"db.example:1\" }, { cidr: \"10.0.0.0/8\" }] }",
+        "environment: { allow: [{ key: A, value: x }] }",
+        "network: { allow: [] }, storage: { allow: [] }",
+    ] {
+        assert_eq!(found(tool), Vec::<String>::new(), "{tool}");
+    }
+}
+
+#[test]
 fn loosening_a_tool_is_widening() {
     let of = |tools: &str| {
         policy(&format!(
