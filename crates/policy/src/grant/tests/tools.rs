@@ -564,6 +564,71 @@ fn loosening_a_tool_is_widening() {
     }
 }
 
+#[test]
+fn a_thousand_rules_of_a_component_and_a_tool_are_decided_quickly() {
+    let list = |entry: &dyn Fn(usize) -> String| -> String {
+        (0..500)
+            .map(|index| format!("        - {{ {} }}\n", entry(index)))
+            .collect()
+    };
+    let storage = list(&|index| format!("uri: \"fs://w/d{index}/*/x/**\", access: [read]"));
+    let raw = list(&|index| format!("tcp: \"h{index}.example:5432\""));
+    let requests = list(&|index| format!("host: \"*.h{index}.example\", methods: [GET]"));
+    let kinds =
+        format!("    storage:\n      allow:\n{storage}    network:\n      allow:\n{raw}{requests}");
+    let component = kinds.replace("\n  ", "\n");
+    let component = component.trim_start_matches("  ");
+    let text = format!("version: \"1.0\"\npermissions:\n  {component}  tools:\n   x:\n{kinds}");
+    let grant = admit(&policy(&text), None);
+    let tool = grant.for_tool(&["x"]);
+    let path = VirtualPath::parse("/w/d499/a/x/b").unwrap();
+    let target = HttpTarget::parse("https", "a.h499.example", "GET", "/").unwrap();
+    let operations = [
+        (
+            "storage",
+            Operation::Storage {
+                path: &path,
+                access: StorageAccess::Read,
+                own: false,
+            },
+        ),
+        ("request", target.operation()),
+        (
+            "lookup",
+            Operation::Lookup {
+                name: "h499.example",
+            },
+        ),
+        (
+            "connection",
+            Operation::TcpConnect {
+                name: Some("h499.example"),
+                address: "198.41.0.4:5432".parse().unwrap(),
+                own: false,
+            },
+        ),
+    ];
+    for (whose, grant) in [("component", &grant), ("tool", &tool)] {
+        for (what, operation) in &operations {
+            // The fastest of many rounds: others can have the machine meanwhile.
+            let round = || {
+                let started = std::time::Instant::now();
+                for _ in 0..10 {
+                    assert!(std::hint::black_box(grant.decide(operation)).is_ok());
+                }
+                started.elapsed() / 10
+            };
+            let each = (0..50).map(|_| round()).min().unwrap();
+            println!("{whose}, {what}: {each:?} for each decision");
+            // For a debug build; a release build takes microseconds.
+            assert!(
+                each < std::time::Duration::from_millis(2),
+                "{whose}, {what}: {each:?}"
+            );
+        }
+    }
+}
+
 const RULES: [&str; 7] = [
     "uri: \"fs://w/**\", access: [read]",
     "uri: \"fs://w/**\", access: [read, write]",
