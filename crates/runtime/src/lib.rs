@@ -57,8 +57,8 @@ pub use catalog::{Annotations, Args, Catalog, Problem, StartError, Tool, ToolSpe
 pub use component::{PrepareError, chain};
 pub use egress::{
     Deadlines, Dialer, Dns, LEASE, MAX_ADDRESSES, MAX_CONNECTIONS, MAX_KEPT, MAX_KEPT_TIME,
-    MAX_LOOKUP_TIME, MAX_LOOKUPS, MAX_RESPONSE_HEAD, MAX_RESPONSE_HEADERS, Network, Pending,
-    ResolveError, Resolver, TrustRoots,
+    MAX_LOOKUP_TIME, MAX_LOOKUPS, MAX_REQUESTS_OF_CALL, MAX_RESPONSE_HEAD, MAX_RESPONSE_HEADERS,
+    Network, Pending, ResolveError, Resolver, TrustRoots,
 };
 pub use enforce::DenialRecord;
 pub use engine::EngineError;
@@ -70,3 +70,4 @@ pub use runtime::{OpenError, Runtime, RuntimeBuilder, audit_file};
 pub use rustls::pki_types::CertificateDer;
 pub use sockets::{MAX_CALL_LOOKUPS, MAX_LOOKUPS_PER_CALL};
 pub use storage::Roots;
+pub use wasi::heads::MAX_HTTP_MEMORY;

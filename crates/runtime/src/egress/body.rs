@@ -5,9 +5,8 @@ use super::driver::Ended;
 use super::failure::{Fault, Faults};
 use super::line::Line;
 use super::stream::Waiting;
-use crate::enforce::{LimitReached, Trail};
+use crate::enforce::Trail;
 use bytes::Bytes;
-use casemate_policy::Reason;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use std::pin::Pin;
@@ -34,12 +33,6 @@ impl Progress {
     fn now(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
-}
-
-/// Records that a limit of bodies ran out.
-pub(super) fn over_limit(trail: &Trail, subject: &str, what: &'static str, limit: u64) {
-    let limit = LimitReached::bytes(Reason::LimitBody, what, limit, limit);
-    trail.limited(subject.to_owned(), limit);
 }
 
 /// A request's place among those that a call may have under way, which its bodies keep.
@@ -112,13 +105,8 @@ impl Body for RequestBody {
             Some(Ok(frame)) => match self.budget.send(frame.data_ref().map_or(0, Bytes::len)) {
                 Ok(()) => return Poll::Ready(Some(Ok(frame))),
                 Err(over) => {
-                    over_limit(
-                        &self.trail,
-                        &self.subject,
-                        "data sent over the network",
-                        over.0,
-                    );
-                    Fault::RequestBody(over.0)
+                    self.trail.limited(self.subject.clone(), over);
+                    Fault::RequestBody(over.allowed)
                 }
             },
             Some(Err(_)) => Fault::Unfinished,
@@ -196,13 +184,8 @@ impl Body for ResponseBody {
                         Poll::Ready(Some(Ok(frame)))
                     }
                     Err(over) => {
-                        over_limit(
-                            &self.trail,
-                            &self.subject,
-                            "data received over the network",
-                            over.0,
-                        );
-                        self.fail(Error::HttpResponseBodySize(Some(over.0)))
+                        self.trail.limited(self.subject.clone(), over);
+                        self.fail(Error::HttpResponseBodySize(Some(over.allowed)))
                     }
                 }
             }

@@ -1,8 +1,9 @@
 //! What the requests and sockets of one call may use together, and what they have used.
 
-use casemate_policy::Limits;
+use crate::limits::LimitReached;
+use casemate_policy::{Limits, Reason};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Bytes on the wire: HTTP with its heads and bodies, before encryption, and raw sockets.
@@ -30,14 +31,14 @@ impl Traffic {
     }
 }
 
-/// What one call sent or received ran over its limit, which is this many bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct OverBudget(pub(crate) u64);
+/// Requests that one call may begin, one after another and at once.
+pub const MAX_REQUESTS_OF_CALL: u32 = 1_000;
 
 /// The bounds of one call, shared by its requests and sockets.
 #[derive(Debug)]
 pub(crate) struct Budget {
     requests: u32,
+    begun: AtomicU32,
     places: Arc<Semaphore>,
     sent: Spending,
     received: Spending,
@@ -46,6 +47,7 @@ pub(crate) struct Budget {
 /// Bytes that were used of those that may be.
 #[derive(Debug)]
 struct Spending {
+    resource: &'static str,
     limit: u64,
     used: AtomicU64,
 }
@@ -56,61 +58,78 @@ impl Budget {
     pub(crate) fn of(limits: &Limits) -> Self {
         Self {
             requests: limits.requests,
+            begun: AtomicU32::new(0),
             places: Arc::new(Semaphore::new(limits.requests as usize)),
-            sent: Spending::up_to(limits.sent),
-            received: Spending::up_to(limits.received),
+            sent: Spending::up_to(limits.sent, "data sent over the network"),
+            received: Spending::up_to(limits.received, "data received over the network"),
         }
     }
 
-    /// Requests that may be under way at once. One is under way until its bodies, in both
-    /// directions, have come to their end or were dropped.
-    pub(super) fn requests(&self) -> u32 {
-        self.requests
-    }
-
-    /// A place for one more request at the same time, if there is one.
-    pub(super) fn place(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.places).try_acquire_owned().ok()
+    /// A place for one more request, which has it until its bodies, in both directions, have come to
+    /// their end or were dropped.
+    pub(super) fn place(&self) -> Result<OwnedSemaphorePermit, LimitReached> {
+        let over = |resource, allowed: u32| {
+            LimitReached::count(Reason::LimitHandles, resource, allowed + 1, allowed)
+        };
+        let place = Arc::clone(&self.places)
+            .try_acquire_owned()
+            .map_err(|_| over("HTTP requests at once", self.requests))?;
+        // Those that found no place count for nothing: what they cost is the guest's own time.
+        if self.begun.fetch_add(1, Ordering::Relaxed) >= MAX_REQUESTS_OF_CALL {
+            self.begun.store(MAX_REQUESTS_OF_CALL, Ordering::Relaxed);
+            return Err(over("HTTP requests", MAX_REQUESTS_OF_CALL));
+        }
+        Ok(place)
     }
 
     /// Whether so much could still be sent.
-    pub(super) fn could_send(&self, bytes: u64) -> Result<(), OverBudget> {
+    pub(super) fn could_send(&self, bytes: u64) -> Result<(), LimitReached> {
         self.sent.could(bytes)
     }
 
-    pub(crate) fn send(&self, bytes: usize) -> Result<(), OverBudget> {
+    pub(crate) fn send(&self, bytes: usize) -> Result<(), LimitReached> {
         self.sent.spend(bytes)
     }
 
-    pub(crate) fn receive(&self, bytes: usize) -> Result<(), OverBudget> {
+    pub(crate) fn receive(&self, bytes: usize) -> Result<(), LimitReached> {
         self.received.spend(bytes)
     }
 }
 
 impl Spending {
-    fn up_to(limit: u64) -> Self {
+    fn up_to(limit: u64, resource: &'static str) -> Self {
         Self {
+            resource,
             limit,
             used: AtomicU64::new(0),
         }
     }
 
-    fn could(&self, bytes: u64) -> Result<(), OverBudget> {
+    fn could(&self, bytes: u64) -> Result<(), LimitReached> {
         let used = self.used.load(Ordering::Relaxed);
         self.within(used.saturating_add(bytes))
     }
 
-    fn spend(&self, bytes: usize) -> Result<(), OverBudget> {
+    fn spend(&self, bytes: usize) -> Result<(), LimitReached> {
         let bytes = bytes as u64;
         // What is refused counts as well, so that it stays refused; 2^64 bytes never come.
         let before = self.used.fetch_add(bytes, Ordering::Relaxed);
         self.within(before.saturating_add(bytes))
     }
 
-    fn within(&self, bytes: u64) -> Result<(), OverBudget> {
+    fn within(&self, bytes: u64) -> Result<(), LimitReached> {
         if bytes > self.limit {
-            return Err(OverBudget(self.limit));
+            let reason = Reason::LimitBody;
+            return Err(LimitReached::bytes(
+                reason,
+                self.resource,
+                bytes,
+                self.limit,
+            ));
         }
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,5 @@
 //! The point where a request of a guest is decided, before anything of it leaves.
 
-use super::body::over_limit;
 use super::budget::{Budget, Traffic};
 use super::exchange::{Exchange, Sent};
 use super::kept::Kept;
@@ -50,16 +49,15 @@ impl Gate {
             return Err(Error::HttpRequestDenied);
         };
         if let Err(over) = self.budget.could_send(announced(&request)) {
-            over_limit(&self.trail, &subject, "data sent over the network", over.0);
-            return Err(Error::HttpRequestBodySize(Some(over.0)));
+            self.trail.limited(subject, over);
+            return Err(Error::HttpRequestBodySize(Some(over.allowed)));
         }
-        let Some(place) = self.budget.place() else {
-            let why = format!(
-                "one call may have {} requests under way at once",
-                self.budget.requests()
-            );
-            self.trail.refused(Reason::LimitHandles, subject, &why);
-            return Err(Error::ConnectionLimitReached);
+        let place = match self.budget.place() {
+            Ok(place) => place,
+            Err(over) => {
+                self.trail.limited(subject, over);
+                return Err(Error::ConnectionLimitReached);
+            }
         };
         let exchange = Exchange {
             deadlines: network.deadlines.lowered(options),

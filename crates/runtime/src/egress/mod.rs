@@ -26,7 +26,8 @@ mod resolve;
 mod stream;
 mod tls;
 
-pub(crate) use budget::{Budget, OverBudget, Traffic};
+pub use budget::MAX_REQUESTS_OF_CALL;
+pub(crate) use budget::{Budget, Traffic};
 pub(crate) use exchange::Sent;
 pub(crate) use gate::Gate;
 pub(crate) use kept::Kept;

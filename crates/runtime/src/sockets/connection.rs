@@ -1,8 +1,8 @@
 //! A connection on its way and while it lasts.
 
 use super::options::Options;
-use crate::egress::{Budget, Network, OverBudget, Traffic, Unconnected};
-use crate::enforce::Trail;
+use crate::egress::{Budget, Network, Traffic, Unconnected};
+use crate::enforce::{LimitReached, Trail};
 use crate::wasi::bindings::sockets::network::ErrorCode;
 use casemate_policy::Reason;
 use std::io;
@@ -122,7 +122,7 @@ impl Connection {
     /// Counts what the guest is about to send, within what its call may send.
     pub(super) fn may_send(&self, bytes: usize) -> Result<(), io::Error> {
         let spent = self.budget.send(bytes);
-        spent.map_err(|over| self.over("send", over))
+        spent.map_err(|over| self.over(over))
     }
 
     /// Counts what arrived, within what the call may receive.
@@ -130,13 +130,11 @@ impl Connection {
         self.own.add_received(bytes);
         self.of_call.add_received(bytes);
         let spent = self.budget.receive(bytes);
-        spent.map_err(|over| self.over("receive", over))
+        spent.map_err(|over| self.over(over))
     }
 
-    fn over(&self, verb: &str, over: OverBudget) -> io::Error {
-        let why = format!("one call may {verb} {} bytes over the network", over.0);
-        self.trail
-            .refused(Reason::LimitBody, self.subject.clone(), &why);
+    fn over(&self, limit: LimitReached) -> io::Error {
+        self.trail.limited(self.subject.clone(), limit);
         io::ErrorKind::QuotaExceeded.into()
     }
 

@@ -13,9 +13,9 @@ use wasmtime_wasi_http::{
 /// Size of the headers that a guest may build, in bytes of memory.
 pub(crate) const FIELD_SIZE_LIMIT: usize = 32 * 1024;
 /// Bytes that a guest may hand over in one write of a body.
-const CHUNK: usize = 64 * 1024;
+pub(super) const CHUNK: usize = 64 * 1024;
 /// Writes of a body that wait for the network, beside the one that is on its way.
-const CHUNKS: usize = 1;
+pub(super) const CHUNKS: usize = 1;
 
 /// Fields that are about the connection, or that ask the next server for something that Casemate
 /// does not do. A guest can neither set nor see them.

@@ -9,6 +9,7 @@ pub(crate) mod bindings;
 pub(crate) mod cli;
 pub(crate) mod clocks;
 mod filesystem;
+pub(crate) mod heads;
 pub(crate) mod http;
 mod io;
 mod random;
@@ -69,6 +70,7 @@ pub(crate) fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     http::outgoing_handler::add_to_linker::<Guest, wasmtime_wasi_http::WasiHttp>(
         linker, http_view,
     )?;
+    heads::link(linker)?;
     Ok(())
 }
 

@@ -5,6 +5,7 @@ mod bounds;
 mod deadlines;
 mod dns;
 pub(crate) mod guest;
+mod heads;
 mod namespace;
 mod reuse;
 pub(crate) mod server;

@@ -2,13 +2,13 @@
 
 use super::guest::guest;
 use super::guest::{Ask, Reply};
-use super::server::{Server, response};
-use super::world::SOON;
-use super::world::{World, home, plain};
-use crate::fixture::{Fixture, result};
+use super::server::{Authority, Server, response, tls_serving};
+use super::world::{GENEROUS, SOON, World, home, host, plain, with_roots};
+use crate::fixture::{Fixture, reason, result};
 use casemate_runtime::MAX_CONNECTIONS;
 use serde_json::json;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio_util::sync::CancellationToken;
 
 /// What holds where a policy says nothing.
@@ -236,6 +236,8 @@ fn one_call_has_eight_requests_under_way() {
         .map(|denial| format!("{} {}", denial.reason, denial.subject))
         .collect();
     assert_eq!(refused, ["limit.handles network api.example.com:80"]);
+    let told = &report.denials[0].explanation;
+    assert_eq!(told, "9 HTTP requests at once, 8 allowed");
     silent.wait_closed(silent.connections());
     // That many at once are none too many, and those that have ended do not count.
     let server = Server::answering(response("200 OK", "", "hello"));
@@ -340,4 +342,68 @@ fn a_request_that_has_ended_makes_room_for_the_next() {
     assert_eq!(result(&report), json!(200));
     assert_eq!(report.denials, []);
     assert_eq!(server.connections(), 50);
+}
+
+#[test]
+fn s037_ten_thousand_requests_at_once_are_eight_and_end_with_the_call() {
+    let server = Server::silent();
+    let fixture = under(&server, "cpu-time: \"60s\", time: \"60s\"");
+    let before = peak();
+    let count = 10_000;
+    let arguments = json!({"scheme": 0, "authority": "api.example.com", "path": "/", "count": count, "kept": MAX_REQUESTS});
+    let report = fixture.call("evil_flood", arguments);
+    assert_eq!(result(&report), json!(count - MAX_REQUESTS));
+    let [denial] = &report.denials[..] else {
+        panic!("{:?}", report.denials);
+    };
+    assert_eq!(denial.reason.as_str(), "limit.handles");
+    assert_eq!(denial.count, (count - MAX_REQUESTS) as u64);
+    // Each of them began a body; the end of the call ended all of them.
+    assert_eq!(server.connections(), MAX_REQUESTS);
+    server.wait_closed(MAX_REQUESTS);
+    // A guest that keeps them all is stopped by what it keeps.
+    let mut arguments =
+        json!({"scheme": 0, "authority": "api.example.com", "path": "/", "count": count});
+    let report = fixture.call("evil_many", arguments.clone());
+    assert_eq!(reason(&report), "limit.handles");
+    arguments["kept"] = json!(count);
+    let report = fixture.call("evil_flood", arguments);
+    assert_eq!(reason(&report), "limit.memory");
+    server.wait_closed(server.connections());
+    assert!(peak() - before < 256 << 10, "{} KiB", peak() - before);
+    fixture.ping();
+}
+
+#[test]
+fn work_on_the_network_is_processor_time_of_the_call() {
+    let authority = Authority::new();
+    let calm = Arc::new(AtomicBool::new(true));
+    let quiet = Arc::clone(&calm);
+    // Answers that are only about the way, as fast as they are taken: the guest sees none of them.
+    let hints = "HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n".repeat(1_000);
+    let (server, _) = tls_serving(
+        authority.certify(&["api.example.com"], |_| {}),
+        move |visit| {
+            visit.next_head();
+            while !quiet.load(Ordering::SeqCst) && visit.say(&hints) {}
+            visit.say(response("200 OK", "", "hello"));
+        },
+    );
+    let world = World::default()
+        .name("api.example.com", &["9.9.9.1"])
+        .place("9.9.9.1:443", server.address);
+    let rules = format!(
+        "{}\n  resources: {{ limits: {{ cpu-time: \"1s\", time: \"60s\" }} }}",
+        host("api.example.com")
+    );
+    let roots = vec![authority.root()];
+    let fixture = with_roots(&Arc::new(world), &rules, GENEROUS, roots);
+    let ask = Ask::https("api.example.com", "/");
+    assert_eq!(ask.send(&fixture).answered().body, b"hello");
+    calm.store(false, Ordering::SeqCst);
+    let report = fixture.call("evil_fetch", ask.arguments());
+    assert_eq!(reason(&report), "limit.cpu", "{:?}", report.outcome);
+    assert!(report.usage.cpu_us >= 1_000_000, "{:?}", report.usage);
+    server.wait_closed(2);
+    fixture.ping();
 }

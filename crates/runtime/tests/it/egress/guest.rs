@@ -101,6 +101,7 @@ world evil {
     headers: list<tuple<string, string>>, upload: u64, mode: u32, connect: u64, first: u64, between: u64) -> reply;
   export many: func(scheme: u32, authority: string, path: string, count: u32) -> u32;
   export chain: func(scheme: u32, authority: string, path: string, count: u32) -> u32;
+  export flood: func(scheme: u32, authority: string, path: string, count: u32, kept: u32) -> u32;
 }";
 
 const WAT: &str = r#"(module
@@ -130,6 +131,9 @@ const WAT: &str = r#"(module
   (import "wasi:io/streams@0.2.12" "[method]input-stream.blocking-read" (func $read (param i32 i64 i32)))
   (import "wasi:io/streams@0.2.12" "[method]output-stream.blocking-write-and-flush" (func $put (param i32 i32 i32 i32)))
   (import "wasi:io/streams@0.2.12" "[resource-drop]output-stream" (func $drop_output (param i32)))
+  (import "wasi:http/types@0.2.12" "[resource-drop]outgoing-body" (func $drop_body (param i32)))
+  (import "wasi:http/types@0.2.12" "[resource-drop]future-incoming-response" (func $drop_future (param i32)))
+  (import "wasi:io/poll@0.2.12" "[resource-drop]pollable" (func $drop_pollable (param i32)))
   (import "wasi:clocks/monotonic-clock@0.2.12" "now" (func $now (result i64)))
   (memory (export "memory") 64)
   (global $next (mut i32) (i32.const 196608))
@@ -293,6 +297,36 @@ const WAT: &str = r#"(module
       (drop (call $download (i32.load (i32.const 68))))
       (br_if $more (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
     (call $status (local.get $f)))
+
+  ;; That many requests, each with a body that is begun and never finished, of which the first $k are
+  ;; kept and the others waited for; how many of those had one too many before them.
+  (func (export "flood") (param $s i32) (param $a i32) (param $an i32) (param $p i32) (param $pn i32) (param $n i32) (param $k i32) (result i32)
+    (local $b i32) (local $f i32) (local $o i32) (local $refused i32)
+    (i32.store (i32.const 56) (i32.const 0x54534f50)) ;; "POST"
+    (loop $more
+      (drop (call $prepare (i32.const 56) (i32.const 4) (local.get $s) (local.get $a) (local.get $an)
+        (local.get $p) (local.get $pn) (i32.const 0) (i32.const 0)))
+      (call $body (i32.load (i32.const 48)) (i32.const 64))
+      (local.set $b (i32.load (i32.const 68)))
+      (call $handle (i32.load (i32.const 48)) (i32.const 0) (i32.const 0) (i32.const 64))
+      (local.set $f (i32.load (i32.const 72)))
+      (if (local.get $k)
+        (then
+          (local.set $k (i32.sub (local.get $k) (i32.const 1)))
+          (call $write (local.get $b) (i32.const 64))
+          (call $put (i32.load (i32.const 68)) (i32.const 8192) (i32.const 5) (i32.const 64)))
+        (else
+          (local.set $o (call $subscribe (local.get $f)))
+          (call $block (local.get $o))
+          (call $drop_pollable (local.get $o))
+          (call $get (local.get $f) (i32.const 64))
+          ;; connection-limit-reached
+          (if (i32.and (i32.load8_u (i32.const 80)) (i32.eq (i32.load8_u (i32.const 88)) (i32.const 11)))
+            (then (local.set $refused (i32.add (local.get $refused) (i32.const 1)))))
+          (call $drop_future (local.get $f))
+          (call $drop_body (local.get $b))))
+      (br_if $more (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+    (local.get $refused))
 )"#;
 
 /// Codes of `wasi:http`, in their order.
