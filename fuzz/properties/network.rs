@@ -137,7 +137,9 @@ fn is_canonical(host: &HttpHost) {
             );
             // What a resolver would take for an address is not a name.
             let last = labels().next_back().unwrap_or_default();
-            let number = last.bytes().all(|byte| byte.is_ascii_digit()) || last.starts_with("0x");
+            let hexadecimal = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+            let number = last.bytes().all(|byte| byte.is_ascii_digit())
+                || last.strip_prefix("0x").is_some_and(hexadecimal);
             assert!(!number, "{name:?}");
         }
         HttpHost::Address(address) => assert_eq!(address.to_canonical(), *address),
