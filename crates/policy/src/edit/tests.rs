@@ -264,6 +264,83 @@ fn what_is_not_enforced_is_not_written() {
 }
 
 #[test]
+fn raw_connections_are_granted_revoked_and_blocked() {
+    let target = "tcp://DB.internal:5432";
+    let granted = edit("", &grant(network(target))).unwrap();
+    assert_eq!(granted.rule, "- tcp: \"db.internal:5432\"\n");
+    assert_eq!(
+        granted.text,
+        "version: \"1.0\"\npermissions:\n  network:\n    allow:\n      - tcp: \"db.internal:5432\"\n"
+    );
+    assert!(
+        !edit(&granted.text, &grant(network(target)))
+            .unwrap()
+            .changed
+    );
+    // Requests to the same host are another matter.
+    let both = edit(&granted.text, &grant(network("db.internal:5432"))).unwrap();
+    assert!(both.changed);
+    let requests = edit(&both.text, &PolicyEdit::Revoke(network(target))).unwrap();
+    assert!(
+        !requests.text.contains("tcp:") && requests.text.contains("host:"),
+        "{}",
+        requests.text
+    );
+    let raw = edit(&both.text, &PolicyEdit::Revoke(network("db.internal:5432"))).unwrap();
+    assert_eq!(raw.text, granted.text);
+    // One that leads into a network goes too.
+    let led = granted
+        .text
+        .replace("5432\"\n", "5432\"\n        cidr: \"10.0.0.0/8\"\n");
+    let revoked = edit(&led, &PolicyEdit::Revoke(network(target))).unwrap();
+    assert!(!revoked.text.contains("tcp:"), "{}", revoked.text);
+
+    let blocked = edit("", &PolicyEdit::Block(network(target))).unwrap();
+    assert!(
+        blocked
+            .text
+            .ends_with("    deny:\n      - tcp: \"db.internal:5432\"\n"),
+        "{}",
+        blocked.text
+    );
+    assert!(
+        !edit(&blocked.text, &PolicyEdit::Block(network(target)))
+            .unwrap()
+            .changed
+    );
+    for block in [target, "db.internal", "*.internal", "db.internal:5432"] {
+        let blocked = edit("", &PolicyEdit::Block(network(block))).unwrap().text;
+        let error = edit(&blocked, &grant(network(target)));
+        assert!(
+            matches!(error, Err(EditError::Blocked { .. })),
+            "{block}: {error:?}"
+        );
+    }
+    let other = edit("", &PolicyEdit::Block(network("db.internal:443")))
+        .unwrap()
+        .text;
+    assert!(edit(&other, &grant(network(target))).is_ok());
+    for bad in [
+        "tcp://db.internal",
+        "tcp://db.internal:0",
+        "tcp://db.internal:5432/x",
+        "tcp://*.example.com:5432",
+        "tcp://user@db.internal:5432",
+        "tcp://[::1:22",
+        "tcp://::1:22",
+        "tcp://169.254.169.254:80",
+        "tcp://metadata.google.internal:80",
+        "tcp://0x7f.1:80",
+        "tcp://:80",
+        "tcp:db.internal:5432",
+        "udp://db.internal:53",
+    ] {
+        let error = edit("", &grant(network(bad))).unwrap_err();
+        assert!(matches!(error, EditError::Refused { .. }), "{bad}: {error}");
+    }
+}
+
+#[test]
 fn storage_is_blocked_once_and_then_not_granted() {
     let block = |permission| PolicyEdit::Block(permission);
     let git = "    deny:\n      - uri: \"fs://workspace/**/.git/**\"\n        access: [\"read\"]\n";
