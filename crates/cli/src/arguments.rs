@@ -48,7 +48,7 @@ pub(crate) enum Command {
     Revoke(commands::change::Arguments),
     /// Write a rule that denies, whatever else allows it
     Block(commands::change::Arguments),
-    /// Set limits of memory, time, output and concurrency
+    /// Set limits of memory, time, files, network and the number of calls
     Limit(commands::limit::Arguments),
     /// Show, check and explain policies
     Policy(commands::policy::Arguments),

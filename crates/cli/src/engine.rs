@@ -3,6 +3,7 @@
 use crate::arguments::Bindings;
 use crate::environment;
 use crate::error::CommandError;
+use crate::print::inert;
 use crate::roots::BoundRoots;
 use crate::settings::Settings;
 use crate::trail;
@@ -11,7 +12,7 @@ use casemate_artifact::read_policy_path;
 use casemate_policy::{Policy, PolicyError, widens};
 use casemate_runtime::{Network, Runtime};
 use serde_json::json;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,8 @@ pub(crate) const SYSTEM_CEILING: &str = "/etc/casemate/ceiling.yaml";
 pub(crate) struct Opened {
     pub(crate) runtime: Runtime,
     pub(crate) roots: BoundRoots,
+    /// The file of the ceiling in force.
+    pub(crate) ceiling: Option<PathBuf>,
 }
 
 /// Opens the home for work, with the roots and the ceiling of this run.
@@ -57,6 +60,7 @@ fn opened(
 ) -> Result<Opened, CommandError> {
     let roots = BoundRoots::resolve(settings, bindings)?;
     let ceiling = ceiling(settings, bindings)?;
+    tell(&roots, ceiling.as_ref());
     let mut builder = Runtime::builder(settings.home.clone())
         .strict(settings.config.strict)
         .environment(environment::all())
@@ -64,15 +68,23 @@ fn opened(
     for (name, directory) in &roots.bound {
         builder = builder.root(name.clone(), directory);
     }
-    if let Some(ceiling) = ceiling {
-        builder = builder.ceiling(ceiling);
-    }
+    let ceiling = match ceiling {
+        Some(Ceiling { policy, file }) => {
+            builder = builder.ceiling(policy);
+            Some(file)
+        }
+        None => None,
+    };
     if let Some(network) = network {
         builder = builder.network(network);
     }
     let runtime = builder.open()?;
     record_dangerous(settings, &roots, command)?;
-    Ok(Opened { runtime, roots })
+    Ok(Opened {
+        runtime,
+        roots,
+        ceiling,
+    })
 }
 
 /// Reads a policy from a file that must exist.
@@ -101,14 +113,30 @@ fn parsed(
     }
 }
 
-fn ceiling(settings: &Settings, bindings: &Bindings) -> Result<Option<Policy>, CommandError> {
+/// A ceiling and where it is written.
+#[derive(Clone, Debug, PartialEq)]
+struct Ceiling {
+    policy: Policy,
+    file: PathBuf,
+}
+
+impl Ceiling {
+    fn read(file: &Path) -> Result<Self, CommandError> {
+        Ok(Self {
+            policy: ceiling_of(file)?,
+            file: file.to_owned(),
+        })
+    }
+}
+
+fn ceiling(settings: &Settings, bindings: &Bindings) -> Result<Option<Ceiling>, CommandError> {
     let system = Path::new(SYSTEM_CEILING);
     let organisation = match read_policy_path(system)? {
-        Some(_) => Some(ceiling_of(system)?),
+        Some(_) => Some(Ceiling::read(system)?),
         None => None,
     };
     let own = match &bindings.ceiling {
-        Some(file) => Some(ceiling_of(&settings.base.join(file))?),
+        Some(file) => Some(Ceiling::read(&settings.base.join(file))?),
         None => None,
     };
     lower(organisation, own)
@@ -117,16 +145,40 @@ fn ceiling(settings: &Settings, bindings: &Bindings) -> Result<Option<Policy>, C
 /// The ceiling in force. Who types the command cannot lift the organisation's: another one is taken in its place only if
 /// it allows nothing more.
 fn lower(
-    organisation: Option<Policy>,
-    own: Option<Policy>,
-) -> Result<Option<Policy>, CommandError> {
+    organisation: Option<Ceiling>,
+    own: Option<Ceiling>,
+) -> Result<Option<Ceiling>, CommandError> {
     match (organisation, own) {
-        (Some(organisation), Some(own)) if widens(&organisation, &own) => Err(CommandError::usage(
-            format!("--ceiling allows more than {SYSTEM_CEILING}, which cannot be lifted"),
-        )
-        .hint("leave --ceiling out, or make it narrower")),
+        (Some(organisation), Some(own)) if widens(&organisation.policy, &own.policy) => {
+            Err(CommandError::usage(format!(
+                "--ceiling allows more than {SYSTEM_CEILING}, which cannot be lifted"
+            ))
+            .hint("leave --ceiling out, or make it narrower"))
+        }
         (_, Some(own)) => Ok(Some(own)),
         (organisation, None) => Ok(organisation),
+    }
+}
+
+/// Logs what this run is bound to, before anything else: whoever reads the log of a server sees first which directories
+/// are meant by what stands in its policies.
+fn tell(roots: &BoundRoots, ceiling: Option<&Ceiling>) {
+    let bound: Vec<String> = roots
+        .bound
+        .iter()
+        .map(|(name, directory)| format!("fs://{name} is {}", inert(&directory.to_string_lossy())))
+        .collect();
+    let bound = if bound.is_empty() {
+        "no root is bound".to_owned()
+    } else {
+        bound.join(", ")
+    };
+    tracing::info!("{bound}");
+    for (root, why) in &roots.missing {
+        tracing::warn!("the root {root} of the configuration is not bound, {why}");
+    }
+    if let Some(ceiling) = ceiling {
+        tracing::info!("the ceiling is {}", inert(&ceiling.file.to_string_lossy()));
     }
 }
 

@@ -17,7 +17,9 @@ pub(crate) enum Kind {
     Read,
     /// Write a file, or all files below a directory
     Write,
-    /// Send requests to a host
+    /// Make symbolic links below a directory that it may write
+    Symlink,
+    /// Send requests to a host, or connect to a port of it
     Network,
     /// See an environment variable
     Env,
@@ -38,6 +40,9 @@ pub(crate) fn parse(
             settings, target, false, dangerous,
         )?)),
         Kind::Write => Ok(Permission::Write(storage(
+            settings, target, true, dangerous,
+        )?)),
+        Kind::Symlink => Ok(Permission::Symlink(storage(
             settings, target, true, dangerous,
         )?)),
         Kind::Network => Ok(Permission::Network(target.to_owned())),

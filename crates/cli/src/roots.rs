@@ -143,6 +143,14 @@ pub(crate) fn danger(settings: &Settings, directory: &Path) -> Option<String> {
         .then(|| "it contains your home directory".to_owned())
 }
 
+/// Whether what is at `place`, or would be, is in one of Casemate's own directories.
+pub(crate) fn belongs_to_casemate(settings: &Settings, place: &Path) -> bool {
+    let place = real_prefix(place);
+    [settings.home.config_dir(), settings.home.data_dir()]
+        .into_iter()
+        .any(|own| place.starts_with(real_prefix(own)))
+}
+
 /// The path with the links of its existing part resolved.
 pub(crate) fn real_prefix(path: &Path) -> PathBuf {
     for prefix in path.ancestors() {

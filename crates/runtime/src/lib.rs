@@ -69,5 +69,5 @@ pub use runtime::{OpenError, Runtime, RuntimeBuilder, audit_file};
 /// A certificate in DER, as [`TrustRoots`] takes it.
 pub use rustls::pki_types::CertificateDer;
 pub use sockets::{MAX_CALL_LOOKUPS, MAX_LOOKUPS_PER_CALL};
-pub use storage::Roots;
+pub use storage::{Roots, has_openat2};
 pub use wasi::heads::MAX_HTTP_MEMORY;

@@ -17,7 +17,7 @@ pub(crate) struct Arguments {
     name: ComponentName,
     /// What kind of permission
     kind: Kind,
-    /// A path or storage URI, HOST[:PORT] or http://HOST[:PORT], or the key of a variable
+    /// A path or storage URI; HOST[:PORT], http://HOST[:PORT] or tcp://HOST:PORT; or the key of a variable
     target: String,
     #[command(flatten)]
     format: Format,

@@ -11,7 +11,7 @@ use crate::settings::Settings;
 use crate::trust;
 use casemate_artifact::{Home, LockFile, Reference, read_policy_file, read_policy_path};
 use casemate_policy::Policy;
-use casemate_runtime::{Outcome, Runtime};
+use casemate_runtime::{Outcome, Runtime, has_openat2};
 use clap::Args;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -104,6 +104,11 @@ fn look(settings: &Settings, findings: &mut Findings) {
     home(settings, findings);
     roots(settings, findings);
     ceiling(findings);
+    findings.good(if has_openat2() {
+        "files of tools are opened with openat2: the kernel itself keeps them in their folders"
+    } else {
+        "files of tools are opened without openat2, which this kernel does not have or does not let this process use: the same is refused by looking at each name"
+    });
     network(settings, findings);
     components(settings, findings);
     match during("trying a call", try_call) {

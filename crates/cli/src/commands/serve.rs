@@ -5,9 +5,9 @@ use crate::engine::{self, Opened};
 use crate::error::{CommandError, ExitStatus};
 use crate::listen;
 use crate::print::inert;
-use crate::roots::BoundRoots;
 use crate::selection::Selection;
 use crate::settings::Settings;
+use casemate_artifact::group_writable;
 use casemate_mcp::{ServeOptions, ToolFilter, serve_http, serve_stdio};
 use casemate_policy::ComponentName;
 use casemate_runtime::Runtime;
@@ -20,6 +20,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Ends with exit status 0 when the client leaves, and within 3 seconds of SIGTERM, SIGINT or SIGHUP, whatever tools are doing: calls in progress are stopped, answered and recorded."
+)]
 pub(crate) struct Arguments {
     /// Serve at http://ADDR/mcp, such as 127.0.0.1:8080, [::1]:0 or a port; only this machine reaches it
     #[arg(long, value_name = "ADDR")]
@@ -37,10 +40,10 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments, settings: &Settings) -> Result<ExitStatus, CommandError> {
     let address = arguments.http.as_deref().map(listen::address).transpose()?;
     let selection = Selection::new(settings, &arguments.only, &arguments.tools)?;
-    let Opened { runtime, roots } =
+    let Opened { runtime, .. } =
         engine::open_to_run(settings, &arguments.bindings, "serve", false)?;
     raise_open_files();
-    tell(&roots, &runtime, selection.as_ref());
+    tell(settings, &runtime, selection.as_ref());
     let listener = address.map(listen::bind).transpose()?;
     if listener.is_none() && std::io::stdin().is_terminal() {
         tracing::warn!("waiting for an MCP client on standard input; see casemate client-config");
@@ -102,24 +105,19 @@ async fn over_http(
     Ok(serve_http(listener, runtime.catalogs(), options, stop).await?)
 }
 
-/// Logs what is bound and what is served, and what of that was asked for in vain.
-fn tell(roots: &BoundRoots, runtime: &Runtime, selection: Option<&Selection>) {
-    let bound: Vec<String> = roots
-        .bound
-        .iter()
-        .map(|(name, directory)| format!("fs://{name} is {}", inert(&directory.to_string_lossy())))
-        .collect();
-    let bound = if bound.is_empty() {
-        "no root is bound".to_owned()
-    } else {
-        bound.join(", ")
-    };
-    tracing::info!("{bound}");
-    for (root, why) in &roots.missing {
-        tracing::warn!("the root {root} of the configuration is not bound, {why}");
+/// Logs what is served, what of that was asked for in vain, and whose word a policy may be.
+fn tell(settings: &Settings, runtime: &Runtime, selection: Option<&Selection>) {
+    let catalog = runtime.catalog();
+    for component in catalog.components() {
+        let file = settings.home.policy_file(component);
+        if let Some(mode) = group_writable(&file) {
+            tracing::warn!(
+                "{} can be written by everybody in its group (mode {mode:04o})",
+                inert(&file.to_string_lossy())
+            );
+        }
     }
     let Some(selection) = selection else { return };
-    let catalog = runtime.catalog();
     let served = catalog
         .tools()
         .filter(|tool| selection.has(tool.spec()))

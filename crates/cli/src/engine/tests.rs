@@ -1,4 +1,4 @@
-use super::lower;
+use super::{Ceiling, lower};
 use casemate_policy::Policy;
 
 #[test]
@@ -8,7 +8,10 @@ fn a_ceiling_of_the_command_line_never_lifts_the_organisations() {
         hosts
             .iter()
             .for_each(|host| text.push_str(&format!("      - host: \"{host}\"\n")));
-        Policy::parse(&text).unwrap()
+        Ceiling {
+            policy: Policy::parse(&text).unwrap(),
+            file: format!("{}.yaml", hosts.len()).into(),
+        }
     };
     let narrow = allowing(&["a.example"]);
     let wide = allowing(&["a.example", "b.example"]);

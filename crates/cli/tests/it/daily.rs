@@ -290,6 +290,7 @@ fn doctor_finds_nothing_wrong_with_a_good_home() {
     let sandbox = Sandbox::with_notes();
     let run = sandbox.run(&["doctor"]).exits(0);
     assert!(run.out.contains("the engine runs"), "{}", run.shown());
+    assert!(run.out.contains("openat2"), "{}", run.shown());
     assert_eq!(
         sandbox.run(&["doctor", "--json"]).exits(0).json()["healthy"],
         true

@@ -53,7 +53,7 @@ fn help() {
       grant          Let a component read or write files, reach a host or see a variable
       revoke         Take back what was granted
       block          Write a rule that denies, whatever else allows it
-      limit          Set limits of memory, time, output and concurrency
+      limit          Set limits of memory, time, files, network and the number of calls
       policy         Show, check and explain policies
       call           Call a tool once, the way an MCP client would
       serve          Serve the installed tools over MCP, on standard input and output or over HTTP
@@ -152,11 +152,13 @@ fn help() {
               Possible values:
               - read:    Read a file, or all files below a directory
               - write:   Write a file, or all files below a directory
-              - network: Send requests to a host
+              - symlink: Make symbolic links below a directory that it may write
+              - network: Send requests to a host, or connect to a port of it
               - env:     See an environment variable
 
       <TARGET>
-              A path or storage URI, HOST[:PORT] or http://HOST[:PORT], or the key of a variable
+              A path or storage URI; HOST[:PORT], http://HOST[:PORT] or tcp://HOST:PORT; or the key of a
+              variable
 
     Options:
           --home <DIR>
@@ -192,11 +194,13 @@ fn help() {
               Possible values:
               - read:    Read a file, or all files below a directory
               - write:   Write a file, or all files below a directory
-              - network: Send requests to a host
+              - symlink: Make symbolic links below a directory that it may write
+              - network: Send requests to a host, or connect to a port of it
               - env:     See an environment variable
 
       <TARGET>
-              A path or storage URI, HOST[:PORT] or http://HOST[:PORT], or the key of a variable
+              A path or storage URI; HOST[:PORT], http://HOST[:PORT] or tcp://HOST:PORT; or the key of a
+              variable
 
     Options:
           --home <DIR>
@@ -226,11 +230,13 @@ fn help() {
               Possible values:
               - read:    Read a file, or all files below a directory
               - write:   Write a file, or all files below a directory
-              - network: Send requests to a host
+              - symlink: Make symbolic links below a directory that it may write
+              - network: Send requests to a host, or connect to a port of it
               - env:     See an environment variable
 
       <TARGET>
-              A path or storage URI, HOST[:PORT] or http://HOST[:PORT], or the key of a variable
+              A path or storage URI; HOST[:PORT], http://HOST[:PORT] or tcp://HOST:PORT; or the key of a
+              variable
 
     Options:
           --home <DIR>
@@ -246,13 +252,15 @@ fn help() {
               Print help (see a summary with '-h')
 
     $ casemate limit --help
-    Set limits of memory, time, output and concurrency
+    Set limits of memory, time, files, network and the number of calls
 
     Usage: casemate limit [OPTIONS] <NAME> <KEY=VALUE>...
 
     Arguments:
       <NAME>          The component
-      <KEY=VALUE>...  Limits: memory=512Mi cpu-time=10s time=60s output=1Mi concurrency=16
+      <KEY=VALUE>...  Limits of a call: memory=512Mi cpu-time=10s cpu=500m time=60s output=1Mi; files:
+                      written=256Mi files=1000 open-files=128; network: requests=8 sockets=16 sent=8Mi
+                      received=16Mi; of all calls together: concurrency=16 rate=600/m
 
     Options:
           --home <DIR>  Keep configuration and data in DIR [default: $CASEMATE_HOME, else the XDG
@@ -324,6 +332,9 @@ fn help() {
     Commands:
       storage  May it use a file or folder?
       network  May it send a request?
+      tcp      May it open a TCP connection?
+      dns      May it look a name up?
+      socket   May it take this step with a socket?
       env      May it see an environment variable?
       clock    May it tell the time?
       random   May it draw random numbers?
@@ -336,6 +347,8 @@ fn help() {
           --home <DIR>            Keep configuration and data in DIR [default: $CASEMATE_HOME, else the
                                   XDG directories]
       -v, --verbose...            Log more to standard error; twice for everything
+          --tool <TOOL>           Ask for one tool, as it is narrowed under `tools` in the policy: its
+                                  name, or the author's
           --workspace <DIR>       Bind the root `workspace` to DIR: fs://workspace/… in policies,
                                   /workspace for tools
           --root <NAME=DIR>       Bind the root NAME to DIR; may be repeated
@@ -391,6 +404,9 @@ fn help() {
           --allow-dangerous-root  Bind / or the home directory or Casemate's own if asked to; the audit
                                   trail says so
       -h, --help                  Print help
+
+    Ends with exit status 0 when the client leaves, and within 3 seconds of SIGTERM, SIGINT or SIGHUP,
+    whatever tools are doing: calls in progress are stopped, answered and recorded.
 
     $ casemate log --help
     Show what was called, refused and used

@@ -9,13 +9,20 @@
 )]
 
 mod bad_input;
+mod bindings;
+#[path = "../../../runtime/tests/common/mod.rs"]
+mod common;
 mod daily;
+mod ending;
+mod explained;
 mod guests;
 mod help;
 mod inert;
 mod policies;
+mod reloading;
 mod sandbox;
 mod seed;
 mod serve;
 mod shown;
+mod trusted_files;
 mod widening;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) struct Client {
     child: Child,
-    stdin: Option<ChildStdin>,
+    pub(crate) stdin: Option<ChildStdin>,
     stdout: BufReader<ChildStdout>,
     id: u64,
 }
@@ -50,7 +50,11 @@ impl Client {
         writeln!(stdin, "{message}").unwrap();
     }
 
-    fn begin(&mut self, method: &str, params: Value) -> u64 {
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn begin(&mut self, method: &str, params: Value) -> u64 {
         self.id += 1;
         let id = self.id;
         self.send(&json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }));
@@ -82,13 +86,17 @@ impl Client {
     }
 
     /// Waits for the end, which must come within two seconds, and returns the exit code and what was logged.
-    fn ended(mut self) -> (Option<i32>, String) {
+    fn ended(self) -> (Option<i32>, String) {
+        self.ended_within(Duration::from_secs(2))
+    }
+
+    pub(crate) fn ended_within(mut self, most: Duration) -> (Option<i32>, String) {
         let started = Instant::now();
         let status = loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 break status;
             }
-            assert!(started.elapsed() < Duration::from_secs(2), "still running");
+            assert!(started.elapsed() < most, "still running");
             std::thread::sleep(Duration::from_millis(10));
         };
         let mut log = String::new();
@@ -103,8 +111,12 @@ impl Client {
 }
 
 fn signal(client: &Client) {
-    let id = i32::try_from(client.child.id()).unwrap();
-    let id = rustix::process::Pid::from_raw(id).unwrap();
+    terminate(client.process());
+}
+
+/// Sends the signal of an orderly stop.
+pub(crate) fn terminate(process: u32) {
+    let id = rustix::process::Pid::from_raw(i32::try_from(process).unwrap()).unwrap();
     rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
 }
 
@@ -283,7 +295,10 @@ fn s198_beyond_this_machine_nothing_is_served() {
 }
 
 /// A server over HTTP, its address, and the rest of its log.
-fn over_http(sandbox: &Sandbox, arguments: &[&str]) -> (Child, String, BufReader<ChildStderr>) {
+pub(crate) fn over_http(
+    sandbox: &Sandbox,
+    arguments: &[&str],
+) -> (Child, String, BufReader<ChildStderr>) {
     let mut all = vec!["serve"];
     all.extend(arguments);
     let mut child = sandbox
@@ -336,8 +351,7 @@ fn it_serves_over_http_until_it_is_told_to_stop() {
         answer.contains("notes_read_lines") && !answer.contains("notes_save_note"),
         "{answer}"
     );
-    let id = rustix::process::Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
-    rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+    terminate(child.id());
     let status = child.wait().unwrap();
     let mut rest = String::new();
     log.read_to_string(&mut rest).unwrap();

@@ -271,7 +271,6 @@ fn what_compiling_a_large_component_costs_is_said_once() {
 
     Replaces
       [DIGEST] from file:[DIR]/work/large.wasm
-
     "#);
     });
     let json = |name: &str| {
@@ -530,6 +529,9 @@ fn policies_are_shown_and_explained() {
       clocks: frozen                   default
       random: secure                   default
 
+    Roots
+      workspace  [DIR]/work
+
     Folders
       /config     not bound: denied
       /workspace  [DIR]/work
@@ -540,6 +542,14 @@ fn policies_are_shown_and_explained() {
       time         30s
       output       1 MiB
       concurrency  16
+      rate         as many as come
+      written      256 MiB
+      files        1000
+      open-files   128
+      requests     8
+      sockets      16
+      sent         8 MiB
+      received     16 MiB
     --- stderr
     warning: line 8, column 9: the root "config" is not bound to a directory, so fs://config is denied
 
@@ -547,7 +557,9 @@ fn policies_are_shown_and_explained() {
     --- stdout
     allowed: storage write /workspace/a.txt
       why   a rule allows it
-      rule  fs://workspace/** [read, write] (policy, line 6: permissions.storage.allow[0])
+      rule  fs://workspace/** [read, write]
+      at    [DIR]/home/policies/notes.yaml, line 6: permissions.storage.allow[0]
+      to deny it: casemate block notes write fs://workspace/a.txt
     --- stderr
 
     exit 3

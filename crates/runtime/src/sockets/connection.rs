@@ -1,7 +1,6 @@
 //! A connection on its way and while it lasts.
 
 use super::options::Options;
-use super::task::Threads;
 use crate::egress::{Budget, Network, Traffic, Unconnected};
 use crate::enforce::{LimitReached, Trail};
 use crate::wasi::bindings::sockets::network::ErrorCode;
@@ -10,6 +9,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::net::TcpStream;
+use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
 
 /// A socket's place among those that a call may have, which all its parts keep.
@@ -22,21 +22,22 @@ pub(super) struct Connecting {
     pub(super) remote: SocketAddr,
     pub(super) network: Arc<Network>,
     pub(super) options: Options,
+    pub(super) place: Place,
     pub(super) trail: Trail,
     pub(super) budget: Arc<Budget>,
     pub(super) traffic: Arc<Traffic>,
-    pub(super) threads: Threads,
+    pub(super) guests: Handle,
 }
 
 impl Connecting {
-    pub(super) async fn run(self) -> Result<Box<Connection>, ErrorCode> {
+    pub(super) async fn run(self) -> Result<Connection, ErrorCode> {
         let (stream, turn) = match self.network.connect(self.remote).await {
             Ok(connected) => connected,
             Err(error) => return Err(self.failed(&error)),
         };
         let applied = self.options.apply(&stream, self.remote.is_ipv6());
         applied.map_err(|error| of_stream(&error))?;
-        Ok(Box::new(Connection {
+        Ok(Connection {
             stream,
             name: self.name,
             subject: self.subject,
@@ -45,11 +46,11 @@ impl Connecting {
             budget: self.budget,
             of_call: self.traffic,
             own: Traffic::default(),
-            threads: self.threads,
+            guests: self.guests,
             ends: Mutex::default(),
             _turn: turn,
-            place: None,
-        }))
+            _place: self.place,
+        })
     }
 
     fn failed(&self, error: &Unconnected) -> ErrorCode {
@@ -103,18 +104,13 @@ pub(super) struct Connection {
     budget: Arc<Budget>,
     of_call: Arc<Traffic>,
     own: Traffic,
-    pub(super) threads: Threads,
+    pub(super) guests: Handle,
     ends: Mutex<Ends>,
     _turn: OwnedSemaphorePermit,
-    place: Option<Place>,
+    _place: Place,
 }
 
 impl Connection {
-    /// Keeps the place of the socket that it is of until both are gone.
-    pub(super) fn keep(&mut self, place: &Place) {
-        self.place = Some(Place::clone(place));
-    }
-
     pub(super) fn remote(&self) -> SocketAddr {
         self.remote
     }

@@ -28,23 +28,20 @@ pub struct TcpSocket {
     state: State,
 }
 
-/// What becomes of connecting.
-type Connected = Result<Box<Connection>, ErrorCode>;
-
 enum State {
     Unbound,
     Binding,
     Bound,
-    Connecting(Task<Connected>),
+    Connecting(Task<Result<Connection, ErrorCode>>),
     /// It is decided, and the guest was not told.
-    Answered(Connected),
+    Answered(Result<Connection, ErrorCode>),
     Connected(Arc<Connection>),
     /// After a connection that failed, nothing is left to do.
     Closed,
 }
 
 impl State {
-    fn answered(result: Option<Connected>) -> Self {
+    fn answered(result: Option<Result<Connection, ErrorCode>>) -> Self {
         Self::Answered(result.unwrap_or(Err(ErrorCode::Unknown)))
     }
 }
@@ -80,6 +77,10 @@ impl TcpSocket {
 
     pub(crate) fn options(&self) -> &Options {
         &self.options
+    }
+
+    pub(super) fn place(&self) -> &Place {
+        &self.place
     }
 
     /// Changes options, of a connection that there is as well.
@@ -161,7 +162,7 @@ impl TcpSocket {
         Ok(())
     }
 
-    pub(super) fn connecting(&mut self, task: Task<Connected>) {
+    pub(super) fn connecting(&mut self, task: Task<Result<Connection, ErrorCode>>) {
         self.state = State::Connecting(task);
     }
 
@@ -184,9 +185,7 @@ impl TcpSocket {
         let State::Answered(result) = std::mem::replace(&mut self.state, State::Closed) else {
             return Err(ErrorCode::NotInProgress);
         };
-        let mut connection = result?;
-        connection.keep(&self.place);
-        let connection: Arc<Connection> = Arc::from(connection);
+        let connection = Arc::new(result?);
         // What was set meanwhile.
         let applied = self.options.apply(&connection.stream, self.ipv6);
         applied.map_err(|error| of_stream(&error))?;

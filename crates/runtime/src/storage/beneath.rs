@@ -26,8 +26,10 @@ pub(super) fn open(parent: impl AsFd, name: &str, flags: OFlags, mode: Mode) -> 
     }
 }
 
-/// Whether this process has `openat2`: asked once, by a call that opens nothing either way.
-fn has_openat2() -> bool {
+/// Whether this process has `openat2`: asked once, by a call that opens nothing either way. Where it does
+/// not, the files of guests are opened by `openat`, one name after another, and the same is refused.
+#[must_use]
+pub fn has_openat2() -> bool {
     static ANSWER: OnceLock<bool> = OnceLock::new();
     *ANSWER.get_or_init(|| {
         let nothing = rustix::fs::openat2(

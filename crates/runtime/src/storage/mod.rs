@@ -17,6 +17,7 @@ mod beneath;
 mod stream;
 mod walk;
 
+pub use self::beneath::has_openat2;
 use crate::enforce::{LimitReached, Trail};
 use crate::wasi::bindings::filesystem::types::ErrorCode;
 use casemate_policy::{Grant, Mount, Operation, Reason, RootName, StorageAccess, VirtualPath};

@@ -25,7 +25,6 @@ mod neighbours;
 mod network;
 mod resources;
 mod smoke;
-mod sockets;
 mod surface;
 mod values_through_guest;
 mod without_openat2;

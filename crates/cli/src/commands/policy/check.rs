@@ -1,6 +1,6 @@
 //! `policy check`: does it load, and can all of it be enforced?
 
-use super::warnings;
+use super::{shared_with_a_group, warnings};
 use crate::arguments::Format;
 use crate::error::{CommandError, ExitStatus};
 use crate::inspection::done;
@@ -83,5 +83,6 @@ pub(crate) fn run(
     );
     printer.data(&page)?;
     printer.note(&warnings(policy.warnings()));
+    printer.note(&shared_with_a_group(&path));
     Ok(ExitStatus::Ok)
 }

@@ -1,16 +1,17 @@
 //! `policy explain`: would this be allowed? Answered by the function that decides when a tool runs.
 
-use super::{grant_of, rule_json};
+mod question;
+mod remedies;
+
+use self::question::{Answer, Question, Questioned};
+use super::{Granted, grant_of, rule_json};
 use crate::arguments::{Bindings, Format};
 use crate::error::{CommandError, ExitStatus};
-use crate::outcome::remedy_for;
 use crate::print::{BAD, GOOD, Page, Printer};
 use crate::settings::Settings;
-use casemate_policy::{
-    Clock, ComponentName, Explanation, Grant, HttpHost, HttpTarget, Operation, RandomSource,
-    Reason, StorageAccess, VirtualPath,
-};
-use clap::{Args, Subcommand, ValueEnum};
+use casemate_policy::{ComponentName, Explanation};
+use casemate_runtime::Catalog;
+use clap::Args;
 use serde_json::json;
 
 #[derive(Debug, Args)]
@@ -19,59 +20,13 @@ pub(crate) struct Arguments {
     name: ComponentName,
     #[command(subcommand)]
     question: Question,
+    /// Ask for one tool, as it is narrowed under `tools` in the policy: its name, or the author's
+    #[arg(long, global = true, value_name = "TOOL")]
+    tool: Option<String>,
     #[command(flatten)]
     bindings: Bindings,
     #[command(flatten)]
     format: Format,
-}
-
-#[derive(Debug, Subcommand)]
-enum Question {
-    /// May it use a file or folder?
-    Storage {
-        access: Access,
-        /// As the tool sees it (/workspace/a.txt) or as a URI (fs://workspace/a.txt)
-        path: String,
-    },
-    /// May it send a request?
-    #[command(override_usage = "casemate policy explain [OPTIONS] <NAME> network [METHOD] <URL>")]
-    Network {
-        /// As in https://api.example.com/v1 or HOST[:PORT], with a method before it if that is not GET
-        #[arg(value_name = "URL", required = true, num_args = 1..=2)]
-        request: Vec<String>,
-    },
-    /// May it see an environment variable?
-    Env { key: String },
-    /// May it tell the time?
-    Clock {
-        #[arg(default_value = "wall")]
-        clock: ClockKind,
-    },
-    /// May it draw random numbers?
-    Random {
-        #[arg(default_value = "secure")]
-        source: RandomKind,
-    },
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Access {
-    Read,
-    Write,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum ClockKind {
-    Wall,
-    Monotonic,
-    Wait,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum RandomKind {
-    Secure,
-    Insecure,
-    Seed,
 }
 
 pub(crate) fn run(
@@ -80,48 +35,56 @@ pub(crate) fn run(
     printer: &Printer,
 ) -> Result<ExitStatus, CommandError> {
     let name = &arguments.name;
-    let (_opened, grant) = grant_of(settings, &arguments.bindings, name)?;
-    let Answer { explanation, note } = answer(&grant, &arguments.question)?;
-    let remedy = explanation
-        .remedy
-        .as_ref()
-        .map(|remedy| remedy_for(settings, name, remedy));
+    let granted = grant_of(settings, &arguments.bindings, name)?;
+    let catalog = granted.opened.runtime.catalog();
+    let tool = arguments
+        .tool
+        .as_deref()
+        .map(|tool| Tool::find(settings, &catalog, name, tool))
+        .transpose()?;
+    let grant = match &tool {
+        Some(tool) => granted.grant.for_tool(&tool.names()),
+        None => (*granted.grant).clone(),
+    };
+    let asked = Questioned {
+        settings,
+        roots: &granted.opened.roots,
+        grant: &grant,
+    };
+    let Answer {
+        explanation,
+        subject,
+        note,
+    } = asked.answer(&arguments.question)?;
+    let change = remedies::change(&granted, settings, name, &explanation, &subject);
+    let (to_allow, to_deny) = if explanation.allowed {
+        (None, change)
+    } else {
+        (change, None)
+    };
     if arguments.format.json {
         printer.json(&json!({
             "component": name.as_str(),
+            "tool": tool.as_ref().map(|tool| &tool.exposed),
             "allowed": explanation.allowed,
             "subject": explanation.subject,
             "reason": explanation.reason.map(|reason| reason.as_str()),
             "why": explanation.sentence,
-            "rule": explanation.rule.as_ref().map(rule_json),
-            "to_allow": remedy,
+            "rule": explanation.rule.as_ref().map(|rule| rule_json(&granted, rule)),
+            "to_allow": to_allow,
+            "to_deny": to_deny,
             "note": note,
         }))?;
     } else {
-        let mut page = Page::default();
-        let (style, verdict) = if explanation.allowed {
-            (GOOD, "allowed:")
-        } else {
-            (BAD, "denied:")
-        };
-        page.styled(style, verdict)
-            .text(" ")
-            .word(&explanation.subject);
-        if let Some(reason) = explanation.reason {
-            page.text(&format!(" ({reason})"));
-        }
-        page.end()
-            .text("  why   ")
-            .word(&explanation.sentence)
-            .end();
-        if let Some(rule) = &explanation.rule {
-            page.text("  rule  ").word(&rule.to_string()).end();
-        }
-        if let Some(note) = &note {
-            page.text("  note  ").word(note).end();
-        }
-        if let Some(remedy) = &remedy {
-            page.text("  to allow it: ").line(remedy);
+        let mut page = answered(&granted, &explanation);
+        for (word, line) in [
+            ("  note  ", &note),
+            ("  to allow it: ", &to_allow),
+            ("  to deny it: ", &to_deny),
+        ] {
+            if let Some(line) = line {
+                page.text(word).word(line).end();
+            }
         }
         printer.data(&page)?;
     }
@@ -132,100 +95,76 @@ pub(crate) fn run(
     })
 }
 
-struct Answer {
-    explanation: Explanation,
-    /// What the answer cannot know.
-    note: Option<String>,
-}
-
-/// Asks the grant, the same function that decides when a tool runs.
-fn answer(grant: &Grant, question: &Question) -> Result<Answer, CommandError> {
-    let explanation = match question {
-        Question::Storage { access, path } => {
-            let path = guest_path(path)?;
-            let access = match access {
-                Access::Read => StorageAccess::Read,
-                Access::Write => StorageAccess::Write,
-            };
-            grant.explain(&Operation::Storage {
-                path: &path,
-                access,
-                own: false,
-            })
-        }
-        Question::Network { request } => return request_answer(grant, request),
-        Question::Env { key } => grant.explain(&Operation::Environment { key }),
-        Question::Clock { clock } => {
-            let clock = match clock {
-                ClockKind::Wall => Clock::Wall,
-                ClockKind::Monotonic => Clock::Monotonic,
-                ClockKind::Wait => Clock::Wait,
-            };
-            grant.explain(&Operation::Clock { clock })
-        }
-        Question::Random { source } => {
-            let source = match source {
-                RandomKind::Secure => RandomSource::Secure,
-                RandomKind::Insecure => RandomSource::Insecure,
-                RandomKind::Seed => RandomSource::Seed,
-            };
-            grant.explain(&Operation::Random { source })
-        }
+/// The verdict, why, and the rule with its place.
+fn answered(granted: &Granted, explanation: &Explanation) -> Page {
+    let mut page = Page::default();
+    let (style, verdict) = if explanation.allowed {
+        (GOOD, "allowed:")
+    } else {
+        (BAD, "denied:")
     };
-    Ok(Answer {
-        explanation,
-        note: None,
-    })
-}
-
-/// Answers for `URL` or `METHOD URL`, read as it is read when a tool sends a request.
-fn request_answer(grant: &Grant, request: &[String]) -> Result<Answer, CommandError> {
-    let (method, url) = match request {
-        [url] => ("GET", url),
-        [method, url] => (method.as_str(), url),
-        _ => return Err(CommandError::usage("a request is [METHOD] URL")),
-    };
-    let (scheme, rest) = url.split_once("://").unwrap_or(("https", url));
-    // A fragment is never part of a request.
-    let rest = rest.split('#').next().unwrap_or_default();
-    let (authority, path) = match rest.find(['/', '?']) {
-        Some(end) => rest.split_at(end),
-        None => (rest, "/"),
-    };
-    if authority.is_empty() {
-        return Err(CommandError::usage(format!("{url:?} names no host"))
-            .hint("write https://HOST[:PORT]/PATH, or HOST[:PORT] alone"));
+    page.styled(style, verdict)
+        .text(" ")
+        .word(&explanation.subject);
+    if let Some(reason) = explanation.reason {
+        page.text(&format!(" ({reason})"));
     }
-    let target = match HttpTarget::parse(scheme, authority, method, path) {
-        Ok(target) => target,
-        Err(denial) => {
-            return Ok(Answer {
-                explanation: denial.into(),
-                note: None,
-            });
-        }
-    };
-    let explanation = grant.explain(&target.operation());
-    let note = match target.host() {
-        HttpHost::Name(name) if explanation.allowed => Some(format!(
-            "where {name} leads is not looked up here: a request is denied ({}) if that is a private or another special address without a cidr that covers it",
-            Reason::NetworkAddress
-        )),
-        HttpHost::Name(_) | HttpHost::Address(_) => None,
-    };
-    Ok(Answer { explanation, note })
+    page.end()
+        .text("  why   ")
+        .word(&explanation.sentence)
+        .end();
+    if let Some(rule) = &explanation.rule {
+        page.text("  rule  ").word(&rule.text).end();
+        page.text("  at    ").word(&granted.place(rule)).end();
+    }
+    page
 }
 
-/// The path as a tool sees it.
-fn guest_path(text: &str) -> Result<VirtualPath, CommandError> {
-    let guest = match text.strip_prefix("fs://") {
-        Some(absolute) if absolute.starts_with('/') => absolute.to_owned(),
-        Some(in_root) => format!("/{in_root}"),
-        None => text.to_owned(),
-    };
-    VirtualPath::parse(&guest).map_err(|error| {
-        CommandError::usage(format!("{text:?}: {error}")).hint(
-            "write the path as the tool sees it, such as /workspace/a.txt or fs://workspace/a.txt",
-        )
-    })
+/// One function of the component.
+struct Tool {
+    exposed: String,
+    wit: String,
+}
+
+impl Tool {
+    /// Finds it by the name that clients see, or by the author's where no other has that.
+    fn find(
+        settings: &Settings,
+        catalog: &Catalog,
+        component: &ComponentName,
+        text: &str,
+    ) -> Result<Self, CommandError> {
+        let own = || {
+            catalog
+                .tools()
+                .filter(|tool| &tool.spec().component == component)
+                .map(|tool| Self {
+                    exposed: tool.spec().name.clone(),
+                    wit: tool.spec().title.clone(),
+                })
+        };
+        if let Some(tool) = own().find(|tool| tool.exposed == text || tool.wit == text) {
+            return Ok(tool);
+        }
+        let mut same = own().filter(|tool| tool.function() == text);
+        match (same.next(), same.next()) {
+            (Some(tool), None) => Ok(tool),
+            (Some(_), Some(_)) => Err(CommandError::usage(format!(
+                "{component} has more than one tool {text:?}; say which by its whole name"
+            ))),
+            (None, _) => Err(CommandError::usage(format!(
+                "{component} has no tool {text:?}"
+            ))),
+        }
+        .map_err(|error| error.hint(settings.command(&["list", "--tools"])))
+    }
+
+    /// The author's name without package and interface.
+    fn function(&self) -> &str {
+        self.wit.rsplit(['#', '/']).next().unwrap_or(&self.wit)
+    }
+
+    fn names(&self) -> [&str; 3] {
+        [&self.exposed, &self.wit, self.function()]
+    }
 }

@@ -10,10 +10,11 @@ use crate::error::{CommandError, ExitStatus};
 use crate::location::installed;
 use crate::print::{Page, Printer};
 use crate::settings::Settings;
-use casemate_artifact::read_policy_path;
-use casemate_policy::{ComponentName, Grant, RuleRef, Warning};
+use casemate_artifact::{group_writable, read_policy_path};
+use casemate_policy::{ComponentName, Grant, Origin, RuleRef, Warning};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 #[derive(Debug, Args)]
@@ -44,16 +45,42 @@ pub(crate) fn run(
     }
 }
 
+/// A grant in force and where its rules are written.
+struct Granted {
+    opened: Opened,
+    grant: Arc<Grant>,
+    policy: PathBuf,
+}
+
+impl Granted {
+    /// The file that a rule stands in; `None` for a default.
+    fn file(&self, rule: &RuleRef) -> Option<&Path> {
+        match rule.origin {
+            Origin::Policy => Some(&self.policy),
+            Origin::Ceiling => self.opened.ceiling.as_deref(),
+            Origin::Default => None,
+        }
+    }
+
+    /// Where a rule stands, for a person to find.
+    fn place(&self, rule: &RuleRef) -> String {
+        match self.file(rule) {
+            Some(file) => format!("{}, line {}: {}", file.display(), rule.line, rule.section),
+            None => format!("default of {}", rule.section),
+        }
+    }
+}
+
 /// Opens the home and finds the grant in force. A policy that does not load is the error that says where.
 fn grant_of(
     settings: &Settings,
     bindings: &Bindings,
     name: &ComponentName,
-) -> Result<(Opened, Arc<Grant>), CommandError> {
+) -> Result<Granted, CommandError> {
     installed(settings, name)?;
-    let path = settings.home.policy_file(name);
-    if read_policy_path(&path)?.is_some() {
-        engine::policy_of(&path)?;
+    let policy = settings.home.policy_file(name);
+    if read_policy_path(&policy)?.is_some() {
+        engine::policy_of(&policy)?;
     }
     let opened = engine::open(settings, bindings, "policy", false)?;
     let catalog = opened.runtime.catalog();
@@ -71,15 +98,21 @@ fn grant_of(
                 .hint(settings.command(&["doctor"])),
         );
     };
-    let grant = Arc::clone(grant);
-    Ok((opened, grant))
+    Ok(Granted {
+        grant: Arc::clone(grant),
+        opened,
+        policy,
+    })
 }
 
-fn rule_json(rule: &RuleRef) -> Value {
+fn rule_json(granted: &Granted, rule: &RuleRef) -> Value {
+    let written = rule.line > 0;
     json!({
         "origin": rule.origin.to_string(),
+        "file": granted.file(rule),
         "section": rule.section,
-        "line": (rule.line > 0).then_some(rule.line),
+        "line": written.then_some(rule.line),
+        "column": written.then_some(rule.column),
         "text": rule.text,
     })
 }
@@ -89,6 +122,18 @@ fn warnings(warnings: &[Warning]) -> Page {
     let mut page = Page::default();
     for warning in warnings {
         page.warning(&warning.to_string());
+    }
+    page
+}
+
+/// A warning where more than one user may write a policy.
+fn shared_with_a_group(policy: &Path) -> Page {
+    let mut page = Page::default();
+    if let Some(mode) = group_writable(policy) {
+        page.warning(&format!(
+            "{} can be written by everybody in its group (mode {mode:04o})",
+            policy.display()
+        ));
     }
     page
 }

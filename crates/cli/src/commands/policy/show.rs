@@ -1,6 +1,6 @@
 //! `policy show`: what a component may do now.
 
-use super::{grant_of, rule_json, warnings};
+use super::{Granted, grant_of, rule_json, shared_with_a_group, warnings};
 use crate::arguments::{Bindings, Format};
 use crate::error::{CommandError, ExitStatus};
 use crate::inspection::size;
@@ -9,6 +9,7 @@ use crate::settings::Settings;
 use casemate_policy::{ComponentName, Limits, MountPlace, Origin};
 use clap::Args;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -26,8 +27,12 @@ pub(crate) fn run(
     printer: &Printer,
 ) -> Result<ExitStatus, CommandError> {
     let name = &arguments.name;
-    let (opened, grant) = grant_of(settings, &arguments.bindings, name)?;
-    let path = settings.home.policy_file(name);
+    let granted = grant_of(settings, &arguments.bindings, name)?;
+    let Granted {
+        opened,
+        grant,
+        policy: path,
+    } = &granted;
     let exists = path.symlink_metadata().is_ok();
     let mounts: Vec<(String, Option<String>)> = grant
         .mounts()
@@ -54,18 +59,24 @@ pub(crate) fn run(
         .collect();
     let limits = limits(grant.limits());
     if arguments.format.json {
-        let rules: Vec<Value> = grant.rules().iter().map(rule_json).collect();
+        let rules: Vec<Value> = grant
+            .rules()
+            .iter()
+            .map(|rule| rule_json(&granted, rule))
+            .collect();
         printer.json(&json!({
             "component": name.as_str(),
             "digest": grant.identity().digest().to_string(),
             "source": grant.identity().source(),
-            "policy": exists.then_some(&path),
+            "policy": exists.then_some(path),
+            "ceiling": opened.ceiling,
+            "roots": opened.roots.bound.iter().map(|(name, directory)| (name.as_str(), directory)).collect::<BTreeMap<_, _>>(),
             "rules": rules,
             "folders": mounts.iter().map(|(guest, host)| json!({ "tool_sees": guest, "directory": host })).collect::<Vec<_>>(),
             "variables": grant.environment_keys().collect::<Vec<_>>(),
             "clocks": grant.clocks().as_str(),
             "random": grant.random().to_string(),
-            "limits": limits.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
+            "limits": limits.iter().cloned().collect::<BTreeMap<_, _>>(),
             "warnings": grant.warnings().iter().map(ToString::to_string).collect::<Vec<_>>(),
         }))?;
         return Ok(ExitStatus::Ok);
@@ -82,6 +93,11 @@ pub(crate) fn run(
             .end(),
         false => page.line("  no policy file: nothing is granted"),
     };
+    if let Some(ceiling) = &opened.ceiling {
+        page.text("  ceiling ")
+            .word(&ceiling.display().to_string())
+            .end();
+    }
     page.end().heading("Rules");
     page.table(grant.rules().iter().map(|rule| {
         let place = match rule.origin {
@@ -90,6 +106,19 @@ pub(crate) fn run(
         };
         vec![rule.text.clone(), place]
     }));
+    page.end().heading("Roots");
+    if opened.roots.bound.is_empty() {
+        page.line(
+            "  none is bound: --workspace DIR, --root NAME=DIR, or [roots] in the configuration",
+        );
+    }
+    page.table(
+        opened
+            .roots
+            .bound
+            .iter()
+            .map(|(name, directory)| vec![name.to_string(), directory.display().to_string()]),
+    );
     page.end().heading("Folders");
     if mounts.is_empty() {
         page.line("  none");
@@ -110,6 +139,7 @@ pub(crate) fn run(
     );
     printer.data(&page)?;
     let mut warnings = warnings(grant.warnings());
+    warnings.page(&shared_with_a_group(path));
     for (root, why) in &opened.roots.missing {
         warnings.warning(&format!(
             "the configuration binds {root} to what cannot be bound, {why}"
@@ -126,5 +156,18 @@ fn limits(limits: &Limits) -> Vec<(&'static str, String)> {
         ("time", format!("{:?}", limits.time)),
         ("output", size(limits.output)),
         ("concurrency", limits.concurrency.to_string()),
+        (
+            "rate",
+            limits
+                .rate
+                .map_or_else(|| "as many as come".to_owned(), |rate| rate.to_string()),
+        ),
+        ("written", size(limits.written)),
+        ("files", limits.files.to_string()),
+        ("open-files", limits.open_files.to_string()),
+        ("requests", limits.requests.to_string()),
+        ("sockets", limits.sockets.to_string()),
+        ("sent", size(limits.sent)),
+        ("received", size(limits.received)),
     ]
 }
