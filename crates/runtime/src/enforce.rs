@@ -8,7 +8,7 @@ use crate::egress::{Budget, Gate, Kept, Listeners, Network, Traffic};
 pub(crate) use crate::limits::LimitReached;
 use crate::limits::{MemoryLimiter, Meter};
 use crate::output::Capture;
-use crate::sockets::Sockets;
+use crate::sockets::{Sockets, Threads};
 use crate::storage::{Roots, Storage};
 use crate::wasi::clocks::CallClock;
 use crate::wasi::http::FIELD_SIZE_LIMIT;
@@ -359,7 +359,10 @@ pub(crate) fn store(
             observed.trail.clone(),
             surroundings.network.clone(),
             Arc::clone(&surroundings.listeners),
-            surroundings.pool.clone(),
+            Threads {
+                guests: surroundings.pool.clone(),
+                meter: Arc::clone(&observed.meter),
+            },
             budget,
             Arc::clone(&observed.traffic),
         ),

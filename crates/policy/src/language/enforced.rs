@@ -6,7 +6,7 @@ use super::{EnvironmentSource, Permissions};
 use crate::error::{Located, Place, PolicyError, PolicyErrorKind};
 
 /// Limits that nothing keeps yet.
-const LIMITS: &[&str] = &["rate", "written", "files", "open-files", "sockets"];
+const LIMITS: &[&str] = &["rate", "written", "files", "open-files"];
 
 /// Limits that nothing keeps for a single tool yet.
 const LIMITS_OF_TOOLS: &[&str] = &["rate", "concurrency"];
@@ -61,19 +61,8 @@ fn network(permissions: &Permissions, refused: &mut Vec<(Place, String)>) {
         .iter()
         .chain(&permissions.network.deny)
     {
-        let keys = [
-            (
-                rule.tcp.as_ref().map(|key| key.place),
-                "the tcp of a network entry",
-            ),
-            (
-                rule.headers.as_ref().map(|key| key.place),
-                "the headers of a network entry",
-            ),
-        ];
-        refused.extend(
-            keys.into_iter()
-                .filter_map(|(place, what)| Some((place?, what.to_owned()))),
-        );
+        if let Some(headers) = &rule.headers {
+            refused.push((headers.place, "the headers of a network entry".to_owned()));
+        }
     }
 }

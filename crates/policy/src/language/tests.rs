@@ -101,10 +101,6 @@ fn what_is_not_enforced_is_refused_where_it_stands() {
             "the headers",
         ),
         (
-            format!("{head}  network:\n    allow: [{{ tcp: \"db:5432\" }}]\n"),
-            "the tcp",
-        ),
-        (
             format!("{head}  environment:\n    allow: [{{ key: A, secret: a }}]\n"),
             "the secret",
         ),

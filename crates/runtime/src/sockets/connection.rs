@@ -1,6 +1,7 @@
 //! A connection on its way and while it lasts.
 
 use super::options::Options;
+use super::task::Threads;
 use crate::egress::{Budget, Network, Traffic, Unconnected};
 use crate::enforce::{LimitReached, Trail};
 use crate::wasi::bindings::sockets::network::ErrorCode;
@@ -9,7 +10,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::net::TcpStream;
-use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
 
 /// A socket's place among those that a call may have, which all its parts keep.
@@ -22,22 +22,21 @@ pub(super) struct Connecting {
     pub(super) remote: SocketAddr,
     pub(super) network: Arc<Network>,
     pub(super) options: Options,
-    pub(super) place: Place,
     pub(super) trail: Trail,
     pub(super) budget: Arc<Budget>,
     pub(super) traffic: Arc<Traffic>,
-    pub(super) guests: Handle,
+    pub(super) threads: Threads,
 }
 
 impl Connecting {
-    pub(super) async fn run(self) -> Result<Connection, ErrorCode> {
+    pub(super) async fn run(self) -> Result<Box<Connection>, ErrorCode> {
         let (stream, turn) = match self.network.connect(self.remote).await {
             Ok(connected) => connected,
             Err(error) => return Err(self.failed(&error)),
         };
         let applied = self.options.apply(&stream, self.remote.is_ipv6());
         applied.map_err(|error| of_stream(&error))?;
-        Ok(Connection {
+        Ok(Box::new(Connection {
             stream,
             name: self.name,
             subject: self.subject,
@@ -46,11 +45,11 @@ impl Connecting {
             budget: self.budget,
             of_call: self.traffic,
             own: Traffic::default(),
-            guests: self.guests,
+            threads: self.threads,
             ends: Mutex::default(),
             _turn: turn,
-            _place: self.place,
-        })
+            place: None,
+        }))
     }
 
     fn failed(&self, error: &Unconnected) -> ErrorCode {
@@ -104,13 +103,18 @@ pub(super) struct Connection {
     budget: Arc<Budget>,
     of_call: Arc<Traffic>,
     own: Traffic,
-    pub(super) guests: Handle,
+    pub(super) threads: Threads,
     ends: Mutex<Ends>,
     _turn: OwnedSemaphorePermit,
-    _place: Place,
+    place: Option<Place>,
 }
 
 impl Connection {
+    /// Keeps the place of the socket that it is of until both are gone.
+    pub(super) fn keep(&mut self, place: &Place) {
+        self.place = Some(Place::clone(place));
+    }
+
     pub(super) fn remote(&self) -> SocketAddr {
         self.remote
     }

@@ -11,6 +11,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
+use tokio::sync::OwnedSemaphorePermit;
 use wasmtime_wasi_io::poll::Pollable;
 
 type Answer = Result<Vec<IpAddr>, ErrorCode>;
@@ -66,7 +67,11 @@ fn of_lookup(error: &ResolveError) -> ErrorCode {
 pub struct Lookup(State);
 
 enum State {
-    Asking(Task<Answer>),
+    Asking {
+        task: Task<Answer>,
+        /// Among those that are under way.
+        _place: OwnedSemaphorePermit,
+    },
     Found(VecDeque<IpAddr>),
     Failed(ErrorCode),
 }
@@ -82,8 +87,11 @@ impl State {
 }
 
 impl Lookup {
-    pub(super) fn begun(task: Task<Answer>) -> Self {
-        Self(State::Asking(task))
+    pub(super) fn begun(task: Task<Answer>, place: OwnedSemaphorePermit) -> Self {
+        Self(State::Asking {
+            task,
+            _place: place,
+        })
     }
 
     pub(super) fn found(addresses: Vec<IpAddr>) -> Self {
@@ -96,14 +104,14 @@ impl Lookup {
     ///
     /// `would-block` while nothing was answered, and then what went wrong, each time anew.
     pub(crate) fn next(&mut self) -> Result<Option<IpAddr>, ErrorCode> {
-        if let State::Asking(task) = &mut self.0 {
+        if let State::Asking { task, .. } = &mut self.0 {
             match task.finished() {
                 Poll::Pending => return Err(ErrorCode::WouldBlock),
                 Poll::Ready(answer) => self.0 = State::of(answer),
             }
         }
         match &mut self.0 {
-            State::Asking(_) => Err(ErrorCode::WouldBlock),
+            State::Asking { .. } => Err(ErrorCode::WouldBlock),
             State::Found(addresses) => Ok(addresses.pop_front()),
             State::Failed(code) => Err(*code),
         }
@@ -113,7 +121,7 @@ impl Lookup {
 #[wasmtime_wasi_io::async_trait]
 impl Pollable for Lookup {
     async fn ready(&mut self) {
-        if let State::Asking(task) = &mut self.0 {
+        if let State::Asking { task, .. } = &mut self.0 {
             self.0 = State::of(task.await);
         }
     }

@@ -21,20 +21,19 @@ mod tcp;
 #[expect(unreachable_pub, reason = "the generated bindings name it")]
 pub use lookup::Lookup;
 pub(crate) use options::Options;
+pub(crate) use task::Threads;
 pub(crate) use tcp::Shut;
 #[expect(unreachable_pub, reason = "the generated bindings name it")]
 pub use tcp::TcpSocket;
 
 use crate::egress::{Budget, Listeners, MAX_LOOKUP_TIME, Network, Traffic};
-use crate::enforce::Trail;
+use crate::enforce::{LimitReached, Trail};
 use crate::wasi::bindings::sockets::network::ErrorCode;
 use casemate_policy::{Denial, Grant, HttpHost, Operation, Reason, SocketAction, lookup_name};
-use connection::{Connecting, Place};
+use connection::Connecting;
 use lease::Leases;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use task::Task;
-use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 /// Lookups that one call may have under way at once.
@@ -48,7 +47,7 @@ pub(crate) struct Sockets {
     trail: Trail,
     network: Option<Arc<Network>>,
     listeners: Arc<Listeners>,
-    guests: Handle,
+    threads: Threads,
     budget: Arc<Budget>,
     traffic: Arc<Traffic>,
     leases: Arc<Leases>,
@@ -64,7 +63,7 @@ impl Sockets {
         trail: Trail,
         network: Option<Arc<Network>>,
         listeners: Arc<Listeners>,
-        guests: Handle,
+        threads: Threads,
         budget: Arc<Budget>,
         traffic: Arc<Traffic>,
     ) -> Self {
@@ -75,7 +74,7 @@ impl Sockets {
             trail,
             network,
             listeners,
-            guests,
+            threads,
             budget,
             traffic,
             leases: Arc::new(Leases::lasting(time.unwrap_or_default())),
@@ -110,6 +109,12 @@ impl Sockets {
         })
     }
 
+    /// Records that one more of something would be more than there may be.
+    fn limited(&self, operation: &Operation<'_>, what: &'static str, most: u64) {
+        let limit = LimitReached::count(Reason::LimitHandles, what, most.saturating_add(1), most);
+        self.trail.limited(operation.to_string(), limit);
+    }
+
     /// Asks for a step that no rule permits: UDP, binding to an address, listening.
     pub(crate) fn refuse(&self, action: SocketAction, address: Option<SocketAddr>) -> ErrorCode {
         // Whatever a later policy might say of it, nothing here could do it.
@@ -131,9 +136,7 @@ impl Sockets {
         };
         self.decide(&operation)?;
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
-            let why = format!("one call may have {} sockets at once", self.at_once);
-            let subject = operation.to_string();
-            self.trail.refused(Reason::LimitHandles, subject, &why);
+            self.limited(&operation, "sockets", u64::from(self.at_once));
             return Err(ErrorCode::NewSocketLimit);
         };
         Ok(TcpSocket::new(ipv6, Arc::new(place)))
@@ -157,15 +160,13 @@ impl Sockets {
             return Ok(Lookup::found(vec![address]));
         }
         let network = self.network(Reason::Dns, &operation)?;
-        let subject = operation.to_string();
         let Ok(place) = Arc::clone(&self.lookups).try_acquire_owned() else {
-            let why = format!("one call may have {MAX_CALL_LOOKUPS} lookups under way at once");
-            self.trail.refused(Reason::LimitHandles, subject, &why);
+            self.limited(&operation, "lookups at once", MAX_CALL_LOOKUPS as u64);
             return Err(ErrorCode::TemporaryResolverFailure);
         };
         if self.looked_up >= MAX_LOOKUPS_PER_CALL {
-            let why = format!("one call may begin {MAX_LOOKUPS_PER_CALL} lookups");
-            self.trail.refused(Reason::LimitRate, subject, &why);
+            let most = u64::from(MAX_LOOKUPS_PER_CALL);
+            self.limited(&operation, "lookups of one call", most);
             return Err(ErrorCode::PermanentResolverFailure);
         }
         self.looked_up += 1;
@@ -177,10 +178,7 @@ impl Sockets {
             trail: self.trail.clone(),
             leases: Arc::clone(&self.leases),
         };
-        Ok(Lookup::begun(Task::on(&self.guests, async move {
-            let _place = place;
-            question.answer().await
-        })))
+        Ok(Lookup::begun(self.threads.run(question.answer()), place))
     }
 
     /// Begins to connect a socket to this address, if that is permitted under one of the names
@@ -210,13 +208,12 @@ impl Sockets {
             remote,
             network,
             options: *socket.options(),
-            place: Place::clone(socket.place()),
             trail: self.trail.clone(),
             budget: Arc::clone(&self.budget),
             traffic: Arc::clone(&self.traffic),
-            guests: self.guests.clone(),
+            threads: self.threads.clone(),
         };
-        socket.connecting(Task::on(&self.guests, connecting.run()));
+        socket.connecting(self.threads.run(connecting.run()));
         Ok(())
     }
 

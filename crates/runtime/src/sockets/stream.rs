@@ -176,7 +176,7 @@ impl Writer {
         if !rest.is_empty() {
             self.connection.ends().sending = true;
             let connection = Arc::clone(&self.connection);
-            let task = Task::on(&self.connection.guests, send(connection, rest));
+            let task = self.connection.threads.run(send(connection, rest));
             self.state = Writing::Sending(task);
         }
         Ok(())

@@ -28,20 +28,23 @@ pub struct TcpSocket {
     state: State,
 }
 
+/// What becomes of connecting.
+type Connected = Result<Box<Connection>, ErrorCode>;
+
 enum State {
     Unbound,
     Binding,
     Bound,
-    Connecting(Task<Result<Connection, ErrorCode>>),
+    Connecting(Task<Connected>),
     /// It is decided, and the guest was not told.
-    Answered(Result<Connection, ErrorCode>),
+    Answered(Connected),
     Connected(Arc<Connection>),
     /// After a connection that failed, nothing is left to do.
     Closed,
 }
 
 impl State {
-    fn answered(result: Option<Result<Connection, ErrorCode>>) -> Self {
+    fn answered(result: Option<Connected>) -> Self {
         Self::Answered(result.unwrap_or(Err(ErrorCode::Unknown)))
     }
 }
@@ -77,10 +80,6 @@ impl TcpSocket {
 
     pub(crate) fn options(&self) -> &Options {
         &self.options
-    }
-
-    pub(super) fn place(&self) -> &Place {
-        &self.place
     }
 
     /// Changes options, of a connection that there is as well.
@@ -162,7 +161,7 @@ impl TcpSocket {
         Ok(())
     }
 
-    pub(super) fn connecting(&mut self, task: Task<Result<Connection, ErrorCode>>) {
+    pub(super) fn connecting(&mut self, task: Task<Connected>) {
         self.state = State::Connecting(task);
     }
 
@@ -185,7 +184,9 @@ impl TcpSocket {
         let State::Answered(result) = std::mem::replace(&mut self.state, State::Closed) else {
             return Err(ErrorCode::NotInProgress);
         };
-        let connection = Arc::new(result?);
+        let mut connection = result?;
+        connection.keep(&self.place);
+        let connection: Arc<Connection> = Arc::from(connection);
         // What was set meanwhile.
         let applied = self.options.apply(&connection.stream, self.ipv6);
         applied.map_err(|error| of_stream(&error))?;

@@ -25,6 +25,7 @@ mod neighbours;
 mod network;
 mod resources;
 mod smoke;
+mod sockets;
 mod surface;
 mod values_through_guest;
 mod without_openat2;
