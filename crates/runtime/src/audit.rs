@@ -233,6 +233,14 @@ impl Trailing {
         })
     }
 
+    /// Notes the policy with which the guest starts: it can have changed while the call waited.
+    pub(crate) fn under(&mut self, policy: Option<Digest>, seeded: bool) {
+        if let Some(record) = &mut self.record {
+            record.policy = policy.map(|digest| digest.to_string());
+            record.seeded = seeded;
+        }
+    }
+
     /// Notes what the call has used and met so far.
     pub(crate) fn observe(&mut self, usage: Usage, denials: &[DenialRecord]) {
         if let Some(record) = &mut self.record {

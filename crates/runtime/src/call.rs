@@ -4,15 +4,16 @@ mod failure;
 
 use self::failure::{Failure, classify, inert};
 use crate::audit::{CallStart, Trailing, Usage};
-use crate::component::{Installed, PrepareError, Prepared, chain};
+use crate::component::{PrepareError, Prepared, chain};
 use crate::enforce::{DenialRecord, LimitReached, Observed, Surroundings};
 use crate::engine::{MAX_CALLS, Machine};
+use crate::installed::{Installed, Places};
 use crate::limits::{Meter, Metered};
 use crate::output::{Capture, Captured};
 use crate::runtime::Shared;
 use crate::schema::byte_len;
 use crate::value::{EmitError, Returned, returned};
-use casemate_policy::{Limits, RandomMode, Reason};
+use casemate_policy::{Digest, Limits, RandomMode, Reason};
 use serde_json::Value;
 use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
@@ -20,7 +21,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 use wasmtime::Store;
 use wasmtime::component::Val;
@@ -183,15 +184,22 @@ impl Call {
     }
 
     async fn recorded(self, record: Trailing) -> CallReport {
-        let limits = *self.installed.grant.limits();
-        let mut account = Account::open(record, limits.cpu);
+        let limits = *self.installed.grant_of(self.tool).limits();
+        let account = Account::open(record, limits.cpu);
+        // Before it waits for anything.
+        if let Err(early) = self.installed.pace(self.tool, account.started) {
+            return self.report(account, Err(early.into()));
+        }
+        self.bounded(account, limits).await
+    }
+
+    async fn bounded(self, mut account: Account, limits: Limits) -> CallReport {
         let _running = self.machine.enter();
         let cancel = self.cancel.clone();
-        let mut progress = Progress::default();
         let ended = {
             let bounded = pin!(tokio::time::timeout(
                 limits.time,
-                without_panic(self.execute(&limits, &account.observed, &mut progress))
+                without_panic(self.execute(&mut account))
             ));
             let cancelled = pin!(cancel.cancelled());
             tokio::select! {
@@ -204,9 +212,8 @@ impl Call {
             None => Ok(Outcome::Cancelled),
             Some(Ok(Some(finished))) => finished,
             Some(Ok(None)) => Err(Failure::internal("a host function panicked")),
-            Some(Err(_elapsed)) => Err(progress.out_of_time(account.wall(), limits.time)),
+            Some(Err(_elapsed)) => Err(account.out_of_time(limits.time)),
         };
-        account.output = progress.output;
         self.report(account, ended)
     }
 
@@ -247,14 +254,16 @@ impl Call {
         }
     }
 
-    async fn execute(
-        &self,
-        limits: &Limits,
-        observed: &Observed,
-        progress: &mut Progress,
-    ) -> Result<Outcome, Failure> {
-        let _slot = self.slot(limits, &mut progress.waiting).await?;
+    async fn execute(&self, account: &mut Account) -> Result<Outcome, Failure> {
+        let _slot = self.slot(&mut account.waiting).await?;
         let prepared = self.prepared().await?;
+        // What was taken back while the call waited is not given to it any more.
+        let installed = self.installed.latest().ok_or_else(gone)?;
+        let grant = installed.grant_of(self.tool);
+        if !Arc::ptr_eq(&installed, &self.installed) {
+            account.under(installed.policy, seeded(grant.random()));
+        }
+        let observed = &account.observed;
         let surroundings = Surroundings {
             roots: Arc::clone(&self.shared.roots),
             environment: Arc::clone(&self.shared.environment),
@@ -265,18 +274,13 @@ impl Call {
                 .ok_or_else(|| Failure::internal("the engine has stopped"))?,
             network: self.shared.network.clone(),
             listeners: Arc::clone(&self.shared.listeners),
-            kept: Arc::clone(&self.installed.kept),
+            kept: Arc::clone(&installed.kept),
         };
         let realm = self
             .machine
             .realm(self.installed.plan.kind())
             .map_err(|error| Failure::internal(&chain(&error)))?;
-        let mut store = crate::enforce::store(
-            &realm.engine,
-            &self.installed.grant,
-            &surroundings,
-            observed,
-        );
+        let mut store = crate::enforce::store(&realm.engine, grant, &surroundings, observed);
         let guest = Box::pin(self.guest(&prepared, &mut store));
         let metered = Metered {
             meter: Arc::clone(&observed.meter),
@@ -293,10 +297,10 @@ impl Call {
             .tools()
             .get(self.tool)
             .ok_or_else(|| Failure::internal("the tool is gone"))?;
-        match returned(&function.ty, &results, limits.output) {
+        match returned(&function.ty, &results, grant.limits().output) {
             Ok(value) => {
                 let (Returned::Ok(json) | Returned::Err(json)) = &value;
-                progress.output = byte_len(json);
+                account.output = byte_len(json);
                 Ok(match value {
                     Returned::Ok(json) => Outcome::Returned(json),
                     Returned::Err(json) => Outcome::ToolError(json),
@@ -310,32 +314,27 @@ impl Call {
     }
 
     /// Waits for a turn, within the wall limit of the call. Meanwhile `waiting` is for what.
-    async fn slot(
-        &self,
-        limits: &Limits,
-        waiting: &mut Option<LimitReached>,
-    ) -> Result<Slots, Failure> {
-        let own = "calls of the component at the same time";
-        let own = self.turn(&self.installed.slots, own, limits.concurrency, waiting);
-        let own = own.await?;
-        let all = "calls of all components at the same time";
-        let all = self.turn(&self.shared.slots, all, MAX_CALLS, waiting);
-        let all = all.await?;
+    async fn slot(&self, waiting: &mut Option<LimitReached>) -> Result<Vec<Slot>, Failure> {
+        let all = Places {
+            allowed: MAX_CALLS,
+            free: Arc::clone(&self.shared.slots),
+        };
+        let all = ("calls of all components at the same time", &all);
+        let mut slots = Vec::with_capacity(3);
+        for (resource, places) in self.installed.places_of(self.tool).chain([all]) {
+            slots.push(self.turn(resource, places, waiting).await?);
+        }
         *waiting = None;
-        Ok(Slots {
-            _own: own,
-            _all: all,
-        })
+        Ok(slots)
     }
 
     async fn turn(
         &self,
-        slots: &Arc<Semaphore>,
         resource: &'static str,
-        allowed: u32,
+        places: &Places,
         waiting: &mut Option<LimitReached>,
-    ) -> Result<OwnedSemaphorePermit, Failure> {
-        if let Ok(slot) = Arc::clone(slots).try_acquire_owned() {
+    ) -> Result<Slot, Failure> {
+        if let Ok(slot) = Arc::clone(&places.free).try_acquire_owned() {
             return Ok(slot);
         }
         let reason = Reason::LimitConcurrency;
@@ -343,8 +342,9 @@ impl Call {
             let waiting = "waiting calls";
             LimitReached::count(reason, waiting, MAX_WAITING + 1, MAX_WAITING)
         })?;
+        let allowed = places.allowed;
         *waiting = Some(LimitReached::count(reason, resource, allowed, allowed));
-        let slot = Arc::clone(slots).acquire_owned().await;
+        let slot = Arc::clone(&places.free).acquire_owned().await;
         // Nobody closes them.
         slot.map_err(|_| Failure::internal("there are no turns any more"))
     }
@@ -386,32 +386,16 @@ impl Call {
     }
 }
 
-struct Slots {
-    _own: OwnedSemaphorePermit,
-    _all: OwnedSemaphorePermit,
+fn gone() -> Failure {
+    let message = "the component was removed or replaced before the call had its turn";
+    Failure::of(
+        Outcome::failed(Reason::InvalidComponent, message),
+        message.to_owned(),
+    )
 }
 
-/// How far a call has come.
-#[derive(Default)]
-struct Progress {
-    /// What has no room for the call at the moment.
-    waiting: Option<LimitReached>,
-    /// Bytes of the result.
-    output: u64,
-}
-
-impl Progress {
-    fn out_of_time(&self, used: Duration, allowed: Duration) -> Failure {
-        let Some(limit) = self.waiting else {
-            return LimitReached::time(Reason::LimitTime, "time", used, allowed).into();
-        };
-        let message = format!("{limit}: no turn came within {} ms", allowed.as_millis());
-        Failure {
-            limit: Some(limit),
-            ..Failure::of(Outcome::failed(limit.reason, message.clone()), message)
-        }
-    }
-}
+/// A place among the calls that run at the same time.
+type Slot = OwnedSemaphorePermit;
 
 /// What a call has used and met, and its record, which has all of that however the call ends.
 struct Account {
@@ -419,6 +403,8 @@ struct Account {
     observed: Observed,
     started: Instant,
     output: u64,
+    /// What has no room for the call at the moment.
+    waiting: Option<LimitReached>,
 }
 
 impl Account {
@@ -434,18 +420,34 @@ impl Account {
             },
             started: Instant::now(),
             output: 0,
+            waiting: None,
         }
     }
 
-    fn wall(&self) -> Duration {
-        self.started.elapsed()
+    /// The policy in force when the guest starts.
+    fn under(&mut self, policy: Option<Digest>, seeded: bool) {
+        if let Some(record) = &mut self.record {
+            record.under(policy, seeded);
+        }
+    }
+
+    fn out_of_time(&self, allowed: Duration) -> Failure {
+        let Some(limit) = self.waiting else {
+            let used = self.started.elapsed();
+            return LimitReached::time(Reason::LimitTime, "time", used, allowed).into();
+        };
+        let message = format!("{limit}: no turn came within {} ms", allowed.as_millis());
+        Failure {
+            limit: Some(limit),
+            ..Failure::of(Outcome::failed(limit.reason, message.clone()), message)
+        }
     }
 
     fn usage(&self) -> Usage {
         let observed = &self.observed;
         Usage {
             cpu_us: micros(observed.meter.consumed()),
-            wall_us: micros(self.wall()),
+            wall_us: micros(self.started.elapsed()),
             memory: observed.meter.peak(),
             output: self.output,
             sent: observed.traffic.sent(),

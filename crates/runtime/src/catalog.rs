@@ -2,9 +2,9 @@
 
 use crate::audit::CallStart;
 use crate::call::{Call, CallReport, new_id, seeded};
-use crate::component::Installed;
 use crate::engine::EngineError;
 use crate::inspect::InspectedTool;
+use crate::installed::Installed;
 use crate::runtime::Shared;
 use crate::value::{InvalidArguments, parse_args};
 use casemate_policy::{ComponentName, Digest, Grant};
@@ -113,7 +113,20 @@ impl Catalog {
         self.components.keys()
     }
 
-    /// The grant in force for a component.
+    /// The tool of a component that a policy would call so: by its function's name, the author's name for it, or the
+    /// one that clients see. The first one where several functions have that name.
+    #[must_use]
+    pub fn tool_of(&self, component: &ComponentName, name: &str) -> Option<&Tool> {
+        self.tools().find(|tool| {
+            let inspected = || tool.installed.plan.inspected().tools().get(tool.index);
+            &tool.spec.component == component
+                && (tool.spec.name == name
+                    || tool.spec.title == name
+                    || inspected().is_some_and(|tool| tool.function == name))
+        })
+    }
+
+    /// The grant in force for a component, which its tools' own may narrow: see [`Tool::grant`].
     #[must_use]
     pub fn grant(&self, component: &ComponentName) -> Option<&Arc<Grant>> {
         self.components
@@ -196,7 +209,7 @@ impl Tool {
                 description,
                 input_schema: Arc::new(inspected.input_schema().clone()),
                 output_schema: Arc::new(inspected.output_schema().clone()),
-                annotations: Annotations::of(&installed.grant),
+                annotations: Annotations::of(installed.grant_of(index)),
                 component: installed.name.clone(),
             }),
             index,
@@ -209,6 +222,12 @@ impl Tool {
     #[must_use]
     pub fn spec(&self) -> &ToolSpec {
         &self.spec
+    }
+
+    /// What its calls may do: its component's grant, narrowed by what the policy says under `tools`.
+    #[must_use]
+    pub fn grant(&self) -> &Arc<Grant> {
+        self.installed.grant_of(self.index)
     }
 
     /// Digest of the bytes that a call runs.
@@ -245,7 +264,7 @@ impl Tool {
     ) -> Result<CallReport, StartError> {
         let machine = self.shared.machine()?;
         let id = new_id().map_err(StartError::Id)?;
-        let grant = &self.installed.grant;
+        let grant = self.grant();
         let start = CallStart {
             id: id.clone(),
             tenant: grant.tenant().clone(),

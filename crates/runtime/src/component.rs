@@ -1,20 +1,19 @@
-//! An installed component: what was inspected, what was granted, and one prepared plan.
+//! From a component's bytes to a plan that calls are made from.
 
 use crate::cache::NativeCache;
 use crate::compile::{Compiled, Compiler};
-use crate::egress::Kept;
 use crate::enforce::Guest;
 use crate::engine::{EngineError, Kind, Machine, Realm};
 use crate::inspect::InspectedComponent;
 use crate::limits::{LimitReached, MAX_INSTANCES, MAX_MEMORIES, MAX_TABLES};
 use crate::runtime::Shared;
 use casemate_artifact::ContentStore;
-use casemate_policy::{ComponentName, Digest, Grant, Reason};
+use casemate_policy::{Digest, Reason};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
 
 /// Why a component cannot be run.
@@ -307,16 +306,4 @@ pub(crate) fn compile(
         PrepareError::new(failed, error.as_ref())
     })?;
     Ok((component, compiled))
-}
-
-/// A component under its installed name, with the grant in force.
-pub(crate) struct Installed {
-    pub(crate) name: ComponentName,
-    pub(crate) grant: Arc<Grant>,
-    pub(crate) policy: Option<Digest>,
-    pub(crate) plan: Arc<Plan>,
-    /// Calls that may run at once.
-    pub(crate) slots: Arc<Semaphore>,
-    /// Connections to servers that its calls have left open.
-    pub(crate) kept: Arc<Kept>,
 }

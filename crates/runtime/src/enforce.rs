@@ -35,6 +35,8 @@ const FUEL_PER_ELEMENT: u64 = 40;
 const MIN_HOSTCALL_FUEL: u64 = 8 * 1024 * 1024;
 /// Different denials that one call records one by one; more are counted by their reason.
 const MAX_DENIALS: usize = 64;
+/// Bytes of what was asked for, in a record.
+const MAX_SUBJECT: usize = 1_024;
 /// Subject of the denials that are only counted.
 const OTHERS: &str = "others, too many to list";
 
@@ -106,6 +108,7 @@ impl Trail {
     }
 
     fn record(&self, mut denial: DenialRecord) {
+        shorten(&mut denial.subject);
         let mut trace = self.trace.lock().unwrap_or_else(PoisonError::into_inner);
         let same = |denial: &DenialRecord, known: &DenialRecord| {
             known.reason == denial.reason && known.subject == denial.subject
@@ -156,6 +159,14 @@ impl Trail {
             });
         }
         denials
+    }
+}
+
+/// Cuts what a guest asked for to what a record has room for.
+fn shorten(subject: &mut String) {
+    if subject.len() > MAX_SUBJECT {
+        subject.truncate(subject.floor_char_boundary(MAX_SUBJECT));
+        subject.push('…');
     }
 }
 
@@ -383,3 +394,6 @@ pub(crate) fn store(
     });
     store
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@ use crate::compile::Compiled;
 use crate::component::{PrepareError, chain, compile, kind_of, link};
 use crate::engine::EngineError;
 use crate::inspect::{Capability, InspectError, InspectedComponent, IntakeLimits, inspect};
-use crate::names::{NameCollision, component_name, tool_names, tools_hash};
+use crate::names::{NameCollision, component_name, policy_names, tool_names, tools_hash};
 use crate::runtime::{OpenError, Runtime};
 use casemate_artifact::{
     FetchError, FetchLimits, LockEntry, LockError, LockFile, PolicyFileError, Reference,
@@ -305,7 +305,11 @@ impl Runtime {
         policy: Option<&str>,
     ) -> Result<Option<Compiled>, InstallError> {
         if let Some(text) = policy {
-            Policy::parse(text)?;
+            let known = policy_names(&plan.name, plan.inspected.tools());
+            let known: Vec<&str> = known.iter().flatten().map(String::as_str).collect();
+            if let Some(error) = Policy::parse(text)?.unknown_tool(&known) {
+                return Err(error.into());
+            }
         }
         let machine = self.shared.machine()?;
         let digest = *plan.artifact.digest();

@@ -38,6 +38,7 @@ mod enforce;
 mod engine;
 pub mod inspect;
 mod install;
+mod installed;
 mod limits;
 pub mod names;
 mod native;

@@ -1,7 +1,9 @@
 //! Memory and CPU time of one call, and what is said when a limit runs out.
 
+mod rate;
 mod reached;
 
+pub(crate) use rate::{Paced, TooEarly};
 pub use reached::{LimitReached, Unit};
 
 use casemate_policy::Reason;

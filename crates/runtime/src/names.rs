@@ -43,6 +43,20 @@ pub struct NameCollision {
     pub second: String,
 }
 
+/// The names by which a policy may speak of each of `tools`: its function's, the author's for it, and the one that
+/// clients see. A function's name that several interfaces have means all of them.
+pub(crate) fn policy_names(component: &ComponentName, tools: &[InspectedTool]) -> Vec<[String; 3]> {
+    // Where two would be exposed under one name the component is not served at all.
+    let exposed = tool_names(component, tools).unwrap_or_default();
+    let mut exposed = exposed.into_iter();
+    let names = tools.iter().map(|tool| {
+        let function = tool.function.clone();
+        let exposed = exposed.next().unwrap_or_else(|| function.clone());
+        [function, tool.wit_name(), exposed]
+    });
+    names.collect()
+}
+
 /// The exposed names of `tools`, in their order.
 ///
 /// `<component>_<function>` in `[a-z0-9_]`. Functions that would be called the same get the name of

@@ -4,14 +4,15 @@ use crate::audit::{AuditOpenError, AuditSink, JsonLines};
 use crate::cache::{CacheError, NativeCache};
 use crate::catalog::{Catalog, Problem, Tool};
 use crate::compile::{Compiler, InProcess};
-use crate::component::{Installed, Plan, chain};
+use crate::component::{Plan, chain};
 use crate::egress::{Listeners, Network};
 use crate::engine::{EngineError, MAX_CALLS, Machine};
 use crate::inspect::{IntakeLimits, inspect};
-use crate::names::tool_names;
+use crate::installed::Installed;
+use crate::names::{policy_names, tool_names};
 use crate::storage::Roots;
 use casemate_artifact::{Home, HomeError, LockEntry, LockError, LockFile, Stamp, read_policy_file};
-use casemate_policy::{Admission, ComponentName, Digest, Policy, RootName, Tenant};
+use casemate_policy::{Admission, ComponentName, Digest, Policy, PolicyError, RootName, Tenant};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -438,6 +439,12 @@ impl Runtime {
         }
         state.plans = plans;
         state.stamp = Some(stamp);
+        for (name, installed) in &previous.components {
+            match catalog.components.get(name) {
+                Some(same) if Arc::ptr_eq(same, installed) => {}
+                other => installed.replaced(other.map(Arc::clone)),
+            }
+        }
         self.catalogs.send_replace(Arc::new(catalog));
         Ok(true)
     }
@@ -470,11 +477,15 @@ impl Runtime {
                 }
             },
         };
-        let before = previous
-            .components
-            .get(name)
-            .filter(|installed| installed.plan.inspected().digest() == &entry.digest);
-        let (policy, hash) = match self.policy(name) {
+        let named = previous.components.get(name);
+        let before = named.filter(|installed| installed.is_of(&entry.digest));
+        let read =
+            self.policy(name)
+                .and_then(|(policy, hash)| match self.foreign(name, &plan, &policy) {
+                    Some(error) => Err(self.wrong(name, &error)),
+                    None => Ok((policy, hash)),
+                });
+        let (policy, hash) = match read {
             Ok(policy) => policy,
             Err(message) => {
                 // A file that is half written or mistyped takes nothing away and adds nothing:
@@ -497,21 +508,16 @@ impl Runtime {
             tenant: self.tenant.clone(),
         };
         let grant = policy.admit(&entry.identity(), &admission);
-        let concurrency = grant.limits().concurrency;
-        // The calls that run go on in their places; only another number of places is a new one.
-        let same = before.filter(|before| before.grant.limits().concurrency == concurrency);
-        let slots = same.map_or_else(
-            || Arc::new(Semaphore::new(concurrency as usize)),
-            |before| Arc::clone(&before.slots),
-        );
-        Some(Arc::new(Installed {
-            name: name.clone(),
-            grant: Arc::new(grant),
-            policy: hash,
-            plan,
-            slots,
-            kept: Arc::default(),
-        }))
+        let before = named.map(|named| &**named);
+        let installed = Installed::new(name.clone(), grant, hash, plan, before);
+        Some(Arc::new(installed))
+    }
+
+    /// What is wrong with the first name under `tools` of a policy that is none of the component's.
+    fn foreign(&self, name: &ComponentName, plan: &Plan, policy: &Policy) -> Option<PolicyError> {
+        let known = policy_names(name, plan.inspected().tools());
+        let known: Vec<&str> = known.iter().flatten().map(String::as_str).collect();
+        policy.unknown_tool(&known)
     }
 
     fn plan(&self, entry: &LockEntry) -> Result<Arc<Plan>, (&'static str, String)> {
@@ -536,15 +542,27 @@ impl Runtime {
 
     /// The policy of a name and the hash of its text; no file means nothing is granted.
     pub(crate) fn policy(&self, name: &ComponentName) -> Result<(Policy, Option<Digest>), String> {
-        let path = self.home.policy_file(name);
         match read_policy_file(&self.home, name) {
             Ok(None) => Ok((Policy::empty(), None)),
             Ok(Some(file)) => match Policy::parse(&file.text) {
                 Ok(policy) => Ok((policy, Some(file.hash))),
-                Err(error) => Err(format!("{}: {error}", path.display())),
+                Err(error) => Err(self.wrong(name, &error)),
             },
             Err(error) => Err(chain(&error)),
         }
+    }
+
+    fn wrong(&self, name: &ComponentName, error: &PolicyError) -> String {
+        format!("{}: {error}", self.home.policy_file(name).display())
+    }
+
+    /// What is wrong with the first name under `tools` of a policy for an installed component that is none of its tools.
+    /// Looks at the bytes, so that it answers for a component that is not served too.
+    #[must_use]
+    pub fn unknown_tool(&self, name: &ComponentName, policy: &Policy) -> Option<PolicyError> {
+        let lock = LockFile::load(&self.home).ok()?;
+        let plan = self.plan(lock.components.get(name)?).ok()?;
+        self.foreign(name, &plan, policy)
     }
 
     fn publish(&self, catalog: &mut Catalog, installed: Arc<Installed>) {

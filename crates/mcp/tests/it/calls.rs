@@ -318,6 +318,61 @@ async fn a_refusal_that_ends_the_call_is_an_error_with_its_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_limit_and_what_was_used_are_told_of_calls_that_failed_too() {
+    let fixture = Fixture::with_policy(
+        "permissions:\n  resources: { limits: { rate: \"3/h\" } }\n  tools:\n    spin: { resources: { limits: { cpu-time: \"50ms\" } } }\n    now: { clocks: none }\n",
+    );
+    let mut client = fixture.client().legacy().await;
+    // Refused, stopped at its limit, returned, and not started.
+    let refused = client.call("kit_now", json!({})).await;
+    let stopped = client.call("kit_spin", json!({})).await;
+    let returned = client.call("kit_echo", json!({ "text": "a" })).await;
+    let late = client.call("kit_echo", json!({ "text": "a" })).await;
+    let records = fixture.records();
+    for (answer, record) in [&refused, &stopped, &returned, &late]
+        .into_iter()
+        .zip(&records)
+    {
+        let meta = &answer["_meta"];
+        assert_eq!(
+            meta["casemate/usage"],
+            serde_json::to_value(record.usage).unwrap()
+        );
+        assert_eq!(
+            meta.get("casemate/limit").cloned().unwrap_or_default(),
+            serde_json::to_value(record.limit).unwrap()
+        );
+    }
+    assert!(
+        texts(&refused)[0].starts_with("denied.clock: "),
+        "{refused}"
+    );
+    assert!(refused["_meta"]["casemate/usage"]["memory"].as_u64() > Some(0));
+    let text = texts(&stopped)[0];
+    assert!(text.starts_with("limit.cpu: "), "{text}");
+    assert!(
+        text.contains(" of processor time used, 50 ms allowed (call "),
+        "{text}"
+    );
+    let limit = &stopped["_meta"]["casemate/limit"];
+    assert_eq!(
+        (&limit["allowed"], &limit["unit"]),
+        (&json!(50_000), &json!("us"))
+    );
+    assert!(stopped["_meta"]["casemate/usage"]["cpu_us"].as_u64() >= Some(50_000));
+    assert_eq!(returned["isError"], false);
+    let text = texts(&late)[0];
+    assert!(
+        text.starts_with(
+            "limit.rate: 4 calls in an hour, 3 allowed; the next one is let through in "
+        ),
+        "{text}"
+    );
+    assert_eq!(late["_meta"]["casemate/usage"]["memory"], 0);
+    assert_eq!(records.len(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_busy_guest_is_stopped_and_does_not_hold_up_others() {
     let fixture = Fixture::with_policy(
         "permissions:\n  resources:\n    limits: { cpu-time: \"300ms\", concurrency: 8 }\n",

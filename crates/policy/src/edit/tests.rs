@@ -258,7 +258,7 @@ fn other_rules_that_decide_are_named() {
 
 #[test]
 fn what_is_not_enforced_is_not_written() {
-    let error = edit("", &limit("rate", "600/m")).unwrap_err();
+    let error = edit("", &limit("written", "1Mi")).unwrap_err();
     assert!(matches!(error, EditError::Refused { .. }), "{error}");
     assert!(error.to_string().contains("not enforced yet"));
 }

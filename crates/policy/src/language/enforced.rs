@@ -6,24 +6,13 @@ use super::{EnvironmentSource, Permissions};
 use crate::error::{Located, Place, PolicyError, PolicyErrorKind};
 
 /// Limits that nothing keeps yet.
-const LIMITS: &[&str] = &["rate", "written", "files", "open-files"];
-
-/// Limits that nothing keeps for a single tool yet.
-const LIMITS_OF_TOOLS: &[&str] = &["rate", "concurrency"];
+const LIMITS: &[&str] = &["written", "files", "open-files"];
 
 pub(super) fn check(permissions: &Permissions) -> Result<(), PolicyError> {
     let mut refused: Vec<(Place, String)> = Vec::new();
     kinds(permissions, &mut refused);
-    if let Some(tool) = permissions.tools.first() {
-        refused.push((tool.name.place, "the section tools".to_owned()));
-    }
     for tool in &permissions.tools {
         kinds(&tool.permissions, &mut refused);
-        for limit in tool.permissions.limits.written() {
-            if LIMITS_OF_TOOLS.contains(&limit.key) {
-                refused.push((limit.place, format!("the limit {} of one tool", limit.key)));
-            }
-        }
     }
     // The first in the file, so that a person can work from the top down.
     if let Some((place, what)) = refused.into_iter().min_by_key(|(place, _)| *place) {

@@ -105,12 +105,10 @@ fn what_is_not_enforced_is_refused_where_it_stands() {
             "the secret",
         ),
         (
-            format!("{head}  tools:\n    x: {{}}\n"),
-            "the section tools",
-        ),
-        (
-            format!("{head}  resources:\n    limits:\n      rate: 600/m\n"),
-            "the limit rate",
+            format!(
+                "{head}  tools:\n    x: {{ environment: {{ allow: [{{ key: A, secret: a }}] }} }}\n"
+            ),
+            "the secret",
         ),
     ];
     for (text, expected) in cases {

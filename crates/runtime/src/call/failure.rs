@@ -5,7 +5,7 @@ use crate::enforce::{
     CapabilityDenied, Guest, GuestExit, LimitReached, MAX_COMPONENT_HANDLES, MAX_RESOURCES,
     hostcall_fuel,
 };
-use crate::limits::{MAX_INSTANCES, MAX_MEMORIES, MAX_TABLES};
+use crate::limits::{MAX_INSTANCES, MAX_MEMORIES, MAX_TABLES, TooEarly};
 use casemate_policy::{Reason, TrapKind};
 use wasmtime::component::ResourceTableError;
 use wasmtime::{FrameInfo, PoolConcurrencyLimitError, Trap, WasmBacktrace};
@@ -42,6 +42,18 @@ impl Failure {
 impl From<LimitReached> for Failure {
     fn from(limit: LimitReached) -> Self {
         let message = limit.to_string();
+        Self {
+            limit: Some(limit),
+            ..Self::of(Outcome::failed(limit.reason, message.clone()), message)
+        }
+    }
+}
+
+impl From<TooEarly> for Failure {
+    fn from(TooEarly { limit, wait }: TooEarly) -> Self {
+        // At least one, so that nobody is told to try at once.
+        let wait = wait.as_millis().max(1);
+        let message = format!("{limit}; the next one is let through in {wait} ms");
         Self {
             limit: Some(limit),
             ..Self::of(Outcome::failed(limit.reason, message.clone()), message)

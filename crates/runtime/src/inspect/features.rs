@@ -16,9 +16,9 @@ pub const ENGINE_FEATURES: WasmFeatures = WasmFeatures::WASM2
 
 /// The proposals that only the engine for components with async exports takes.
 ///
-/// Their async functions are not tools, but the ordinary functions beside them are.
-pub const CONCURRENCY_FEATURES: WasmFeatures =
-    WasmFeatures::CM_ASYNC.union(WasmFeatures::CM_ERROR_CONTEXT);
+/// Their async functions are not tools, but the ordinary functions beside them are. Error contexts are not among them:
+/// each keeps a copy of a text of the guest's in the host, which nothing counts, for as long as there are handles.
+pub const CONCURRENCY_FEATURES: WasmFeatures = WasmFeatures::CM_ASYNC;
 
 /// Validates everything but the bodies of functions, and ends with the types.
 pub(super) fn validate(

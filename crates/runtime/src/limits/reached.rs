@@ -2,7 +2,7 @@
 
 use casemate_policy::Reason;
 use serde::Serialize;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 /// What a limit is counted in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -104,27 +104,32 @@ impl fmt::Display for LimitReached {
 }
 
 impl LimitReached {
-    /// Both numbers in words, exact where they would look the same otherwise.
+    /// Both numbers in words, as exact as it takes to tell them apart.
     fn amounts(&self) -> (String, String) {
-        let rounded = match self.unit {
-            Unit::Bytes => (size(self.used), size(self.allowed)),
-            Unit::Microseconds => (duration(self.used), duration(self.allowed)),
+        let (units, smallest) = match self.unit {
+            Unit::Bytes => (&SIZES[..], "bytes"),
+            Unit::Microseconds => (&DURATIONS[..], "µs"),
             Unit::Count => return (grouped(self.used), grouped(self.allowed)),
         };
-        if self.used <= self.allowed {
-            return rounded;
-        }
-        if rounded.0 != rounded.1 && rounded.0.replace(".0 ", " ") != rounded.1 {
-            return rounded;
-        }
-        let unit = match self.unit {
-            Unit::Bytes => "bytes",
-            Unit::Microseconds | Unit::Count => "µs",
+        let words = |decimals| {
+            let in_words = |amount| in_units(amount, units, smallest, decimals);
+            (in_words(self.used), in_words(self.allowed))
         };
-        let exact = |amount| format!("{} {unit}", grouped(amount));
-        (exact(self.used), exact(self.allowed))
+        let told_apart = |(used, allowed): &(Amount, Amount)| used.cut != allowed.cut;
+        let (used, allowed) = [1, 3]
+            .map(words)
+            .into_iter()
+            .find(|amounts| self.used <= self.allowed || told_apart(amounts))
+            .unwrap_or_else(|| {
+                let exact = |amount| in_units(amount, &[], smallest, 0);
+                (exact(self.used), exact(self.allowed))
+            });
+        (used.text, allowed.text)
     }
 }
+
+const SIZES: [(&str, u64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+const DURATIONS: [(&str, u64); 2] = [("s", 1_000_000), ("ms", 1_000)];
 
 /// Digits in groups of three.
 fn grouped(number: u64) -> String {
@@ -139,33 +144,30 @@ fn grouped(number: u64) -> String {
     text
 }
 
-/// Bytes in the largest unit that they fill, with a decimal unless they are whole.
-fn size(bytes: u64) -> String {
-    for (unit, factor) in [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)] {
-        if bytes >= factor {
-            return in_units(bytes, factor, unit);
-        }
-    }
-    format!("{bytes} bytes")
+/// An amount in words.
+struct Amount {
+    text: String,
+    /// The unit and the digits that are shown, to compare.
+    cut: (u64, u128),
 }
 
-fn duration(microseconds: u64) -> String {
-    for (unit, factor) in [("s", 1_000_000), ("ms", 1_000)] {
-        if microseconds >= factor {
-            return in_units(microseconds, factor, unit);
-        }
+/// An amount in the largest of `units` that it fills. Decimals are cut, not rounded, so that one byte less than a unit
+/// never looks like one; where the amount is whole there are none.
+fn in_units(amount: u64, units: &[(&str, u64)], smallest: &str, decimals: u32) -> Amount {
+    let found = units.iter().find(|(_, factor)| amount >= *factor);
+    let (unit, factor) = found.copied().unwrap_or((smallest, 1));
+    let scale = 10_u128.pow(decimals);
+    let cut = u128::from(amount) * scale / u128::from(factor);
+    let mut text = grouped(amount / factor);
+    if !amount.is_multiple_of(factor) {
+        let places = decimals as usize;
+        // Writing to a string cannot fail.
+        let _ = write!(text, ".{:0places$}", cut % scale);
     }
-    format!("{microseconds} µs")
-}
-
-fn in_units(amount: u64, factor: u64, unit: &str) -> String {
-    let (whole, rest) = (amount / factor, amount % factor);
-    if rest == 0 {
-        return format!("{} {unit}", grouped(whole));
+    Amount {
+        text: format!("{text} {unit}"),
+        cut: (factor, cut),
     }
-    // Cut, not rounded, so that 1 byte less than a unit never looks like one.
-    let tenth = u128::from(rest) * 10 / u128::from(factor);
-    format!("{}.{tenth} {unit}", grouped(whole))
 }
 
 #[cfg(test)]

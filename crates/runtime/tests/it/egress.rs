@@ -11,5 +11,6 @@ mod reuse;
 pub(crate) mod server;
 mod targets;
 mod tls;
+mod tools;
 mod wire;
 pub(crate) mod world;

@@ -7,6 +7,7 @@ mod escapes;
 mod grants;
 pub(crate) mod guest;
 mod links;
+mod tools;
 
 use crate::fixture::{Fixture, reason};
 use casemate_policy::RootName;

@@ -23,10 +23,13 @@ mod limits;
 mod name_server;
 mod neighbours;
 mod network;
+mod rate;
 mod resources;
+mod revoking;
 mod smoke;
 mod sockets;
 mod surface;
+mod tools;
 mod values_through_guest;
 mod without_openat2;
 

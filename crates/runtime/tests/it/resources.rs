@@ -370,6 +370,147 @@ fn s029_sleeping_for_ever_ends_at_the_time_limit() {
     fixture.ping();
 }
 
+/// Computes and sleeps by turns: so many turns, additions in each, nanoseconds of sleep in each.
+fn by_turns() -> Vec<u8> {
+    wasi_component(
+        "package test:turns; world turns {
+            import wasi:io/poll@0.2.12;
+            import wasi:clocks/monotonic-clock@0.2.12;
+            export run: func(turns: u32, additions: u32, sleep: u64) -> u32; }",
+        "turns",
+        r#"(module
+            (import "wasi:clocks/monotonic-clock@0.2.12" "subscribe-duration" (func $sleep (param i64) (result i32)))
+            (import "wasi:io/poll@0.2.12" "[method]pollable.block" (func $block (param i32)))
+            (import "wasi:io/poll@0.2.12" "[resource-drop]pollable" (func $drop (param i32)))
+            (memory (export "memory") 1)
+            (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable)
+            (func (export "run") (param $turns i32) (param $additions i32) (param $nanoseconds i64) (result i32)
+              (local $i i32) (local $sum i32) (local $pollable i32)
+              (loop $turn
+                (local.set $i (local.get $additions))
+                (block $none (br_if $none (i32.eqz (local.get $i)))
+                  (loop $add
+                    (local.set $sum (i32.add (i32.mul (local.get $sum) (i32.const 31)) (local.get $i)))
+                    (br_if $add (local.tee $i (i32.sub (local.get $i) (i32.const 1))))))
+                (if (i64.ne (local.get $nanoseconds) (i64.const 0)) (then
+                  (call $block (local.tee $pollable (call $sleep (local.get $nanoseconds))))
+                  (call $drop (local.get $pollable))))
+                (br_if $turn (local.tee $turns (i32.sub (local.get $turns) (i32.const 1)))))
+              (local.get $sum)))"#,
+    )
+}
+
+#[test]
+fn who_sleeps_and_computes_by_turns_pays_for_its_computing_alone_and_for_all_of_it() {
+    let fixture = Fixture::new();
+    fixture.install("free", &by_turns(), "");
+    fixture.install(
+        "turns",
+        &by_turns(),
+        &limits(r#"cpu-time: "200ms", time: "20s""#),
+    );
+    fixture.install("brief", &by_turns(), &limits(r#"time: "300ms""#));
+    fixture.runtime.warm();
+    let call = |tool: &str, turns: u32, additions: u32, milliseconds: u64| {
+        let nanoseconds = milliseconds * 1_000_000;
+        let arguments = json!({"turns": turns, "additions": additions, "sleep": nanoseconds});
+        fixture.call(tool, arguments)
+    };
+    // Twice as much sleep as there is processor time.
+    let report = call("turns_run", 20, 0, 20);
+    result(&report);
+    assert!(report.usage.wall_us >= 400_000, "{:?}", report.usage);
+    assert!(report.usage.cpu_us < 200_000, "{:?}", report.usage);
+    // The same additions in one piece and in twenty.
+    let whole = call("free_run", 1, 100_000_000, 0).usage;
+    let parts = call("free_run", 20, 5_000_000, 5).usage;
+    assert!(parts.wall_us >= 100_000, "{parts:?}");
+    assert!(parts.cpu_us * 3 >= whole.cpu_us, "{parts:?} {whole:?}");
+    assert!(
+        parts.cpu_us <= whole.cpu_us * 3 + 100_000,
+        "{parts:?} {whole:?}"
+    );
+    // No turn is long, and all of them together are too much.
+    let report = call("turns_run", 1_000_000, 5_000_000, 1);
+    let limit = report.limit.unwrap();
+    assert_eq!(reason(&report), "limit.cpu");
+    assert!(limit.used >= 200_000, "{limit:?}");
+    assert!(report.usage.cpu_us >= 200_000, "{:?}", report.usage);
+    assert!(report.usage.cpu_us < 2_000_000, "{:?}", report.usage);
+    // Sleeping by turns does not outlive the time limit either.
+    let report = call("brief_run", 1_000_000, 0, 10);
+    assert_eq!(reason(&report), "limit.time");
+    assert!(report.usage.wall_us < 5_000_000, "{:?}", report.usage);
+    fixture.ping();
+}
+
+/// Draws numbers until one is divisible by 64, and then traps at one of four places or returns how often it drew.
+fn draws() -> Vec<u8> {
+    wasi_component(
+        "package test:draws; world draws {
+            import wasi:random/random@0.2.12;
+            import wasi:clocks/monotonic-clock@0.2.12;
+            export run: func(trap: bool) -> tuple<u32, u64>; }",
+        "draws",
+        r#"(module
+            (import "wasi:random/random@0.2.12" "get-random-u64" (func $draw (result i64)))
+            (import "wasi:clocks/monotonic-clock@0.2.12" "now" (func $now (result i64)))
+            (memory (export "memory") 1)
+            (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable)
+            (func $none unreachable) (func $one unreachable) (func $two unreachable) (func $three unreachable)
+            (table funcref (elem $none $one $two $three))
+            (func (export "run") (param $trap i32) (result i32) (local $times i32) (local $drawn i64)
+              (loop $l
+                (local.set $drawn (call $draw))
+                (local.set $times (i32.add (local.get $times) (i32.const 1)))
+                (br_if $l (i64.ne (i64.rem_u (local.get $drawn) (i64.const 64)) (i64.const 0))))
+              (if (local.get $trap) (then
+                (call_indirect (i32.and (local.get $times) (i32.const 3)))))
+              (i32.store (i32.const 16) (local.get $times))
+              (i64.store (i32.const 24) (call $now))
+              (i32.const 16)))"#,
+    )
+}
+
+/// There is no mode with fuel: `limit.cpu` is time that was measured, and never falls at the same point twice. What is
+/// offered instead for a run that can be had again is a seed and the clock that stands still.
+#[test]
+fn s045_two_seeded_runs_have_the_same_result_and_the_same_point_of_a_trap() {
+    let mut results = Vec::new();
+    let mut traps = Vec::new();
+    for seed in [1, 2, 3, 4, 5] {
+        let fixture = Fixture::new();
+        let policy = format!(
+            "permissions:
+  clocks: frozen
+  random: {{ seed: {seed} }}
+"
+        );
+        fixture.install("draws", &draws(), &policy);
+        let returned = || result(&fixture.call("draws_run", json!({"trap": false})));
+        let first = returned();
+        assert_eq!(returned(), first, "seed {seed}");
+        let trapped = || {
+            let report = fixture.call("draws_run", json!({"trap": true}));
+            assert_eq!(reason(&report), "trap.unreachable");
+            report.backtrace
+        };
+        let backtrace = trapped();
+        assert_eq!(trapped(), backtrace, "seed {seed}");
+        assert!(backtrace.len() > 1, "{backtrace:?}");
+        assert!(fixture.records.all().iter().all(|record| record.seeded));
+        results.push(first);
+        traps.push(backtrace);
+    }
+    // And it is the seed that decides.
+    results.dedup();
+    traps.dedup();
+    assert!(
+        results.len() > 1 && traps.len() > 1,
+        "{results:?} {traps:?}"
+    );
+}
+
 #[test]
 fn s030_a_poll_list_has_a_bound() {
     let fixture = Fixture::new();

@@ -42,6 +42,15 @@ fn a_limit_says_what_ran_out_how_much_was_used_and_how_much_was_allowed() {
             "30,000,020 µs of time used, 30,000,000 µs allowed",
         ),
         (
+            LimitReached::time(
+                Reason::LimitTime,
+                "time",
+                Duration::from_micros(30_001_999),
+                Duration::from_secs(30),
+            ),
+            "30.001 s of time used, 30 s allowed",
+        ),
+        (
             LimitReached::count(Reason::LimitHandles, "handles", 4_097, 4_096),
             "4,097 handles, 4,096 allowed",
         ),
@@ -63,10 +72,14 @@ fn numbers_of_any_size_are_words() {
     assert_eq!(grouped(0), "0");
     assert_eq!(grouped(999), "999");
     assert_eq!(grouped(u64::MAX), "18,446,744,073,709,551,615");
-    assert_eq!(size(1_023), "1023 bytes");
+    let size = |bytes| in_units(bytes, &SIZES, "bytes", 1).text;
+    assert_eq!(size(1_023), "1,023 bytes");
+    assert_eq!(size((1 << 20) - 1), "1,023.9 KiB");
     assert_eq!(size(u64::MAX), "17,179,869,183.9 GiB");
+    let duration = |microseconds| in_units(microseconds, &DURATIONS, "µs", 3).text;
     assert_eq!(duration(999), "999 µs");
-    assert_eq!(duration(1_500), "1.5 ms");
+    assert_eq!(duration(1_500), "1.500 ms");
+    assert_eq!(duration(3_600_000_000), "3,600 s");
     let limit = LimitReached::count(Reason::LimitMemory, "memories", -1, u128::MAX);
     assert_eq!((limit.used, limit.allowed), (u64::MAX, u64::MAX));
 }

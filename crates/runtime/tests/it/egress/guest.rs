@@ -376,6 +376,19 @@ pub(crate) fn guest() -> Vec<u8> {
     component(WIT, "evil", WAT)
 }
 
+/// The same function as two tools, `fetch` and `again`.
+pub(super) fn guest_with_two_tools() -> Vec<u8> {
+    let start = WIT.find("export fetch:").unwrap();
+    let end = start + WIT[start..].find(';').unwrap() + 1;
+    let again = WIT[start..end].replace("export fetch:", "export again:");
+    let wit = format!("{}{again}{}", &WIT[..start], &WIT[start..]);
+    let wat = WAT.replace(
+        r#"(export "fetch")"#,
+        r#"(export "fetch") (export "again")"#,
+    );
+    component(&wit, "evil", &wat)
+}
+
 /// A timeout that is not set.
 const UNSET: u64 = 1;
 /// The body of the request is begun and never finished.
