@@ -9,7 +9,7 @@
 //! All of it runs on the guests' threads, and is charged to the call. What a request owns is dropped
 //! with the call's store, so that the end of a call, in whatever way, closes its connections. Only a
 //! connection whose response was read to its end may stay open for a moment, for the same component
-//! under the same policy: see [`kept`].
+//! under the same policy (`kept`).
 
 mod body;
 mod budget;

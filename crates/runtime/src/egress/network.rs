@@ -182,7 +182,7 @@ impl Network {
         self
     }
 
-    /// The same with less time than [`MAX_KEPT_TIME`].
+    /// The same with less time than [`MAX_KEPT_TIME`]; 0 keeps no connection.
     #[must_use]
     pub fn with_kept_time(mut self, time: Duration) -> Self {
         self.kept_time = time.min(MAX_KEPT_TIME);
@@ -237,6 +237,9 @@ impl Network {
 
     /// A place among the connections that all components may keep, if one is free.
     pub(super) fn place_to_keep(&self) -> Option<OwnedSemaphorePermit> {
+        if self.kept_time.is_zero() {
+            return None;
+        }
         Arc::clone(&self.keepable).try_acquire_owned().ok()
     }
 

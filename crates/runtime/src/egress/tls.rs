@@ -101,7 +101,7 @@ fn config(certificates: Vec<CertificateDer<'static>>) -> Result<ClientConfig, Er
         .with_root_certificates(roots)
         .with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    // A session resumed would tell a server that two calls came from the same place.
+    // A session resumed would tell a server that two components, or two policies, are one place.
     config.resumption = Resumption::disabled();
     Ok(config)
 }

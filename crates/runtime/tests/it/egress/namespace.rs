@@ -16,7 +16,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Set in the process that runs in its own namespace.
 const INSIDE: &str = "CASEMATE_TEST_IN_NAMESPACE";
@@ -28,6 +28,8 @@ const METADATA: [&str; 4] = [
 ];
 const PRIVATE: [&str; 3] = ["10.0.0.5", "192.168.7.7", "fd12:3456::5"];
 const OUTSIDE: &str = "9.9.9.1";
+/// How long the kernel may take to have an address.
+const PATIENCE: Duration = Duration::from_secs(30);
 const PORTS: [u16; 3] = [80, 443, 53];
 
 /// Runs `body` in a network namespace of its own, in a process that runs this test alone.
@@ -146,7 +148,7 @@ impl Listening {
         for address in METADATA.iter().chain(&PRIVATE) {
             for port in PORTS {
                 let place = SocketAddr::new(address.parse().unwrap(), port);
-                let mut stream = TcpStream::connect(place).unwrap();
+                let mut stream = reach(place);
                 let mut answer = String::new();
                 stream.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
                 stream.read_to_string(&mut answer).unwrap();
@@ -164,6 +166,18 @@ impl Listening {
     /// Where somebody came since this was asked last, and how often.
     fn came(&self) -> BTreeMap<SocketAddr, usize> {
         std::mem::take(&mut self.came.lock().unwrap())
+    }
+}
+
+/// Connects to an address that was just added, which the kernel may take a moment for.
+fn reach(place: SocketAddr) -> TcpStream {
+    let begun = Instant::now();
+    loop {
+        match TcpStream::connect(place) {
+            Ok(stream) => return stream,
+            Err(error) => assert!(begun.elapsed() < PATIENCE, "{place}: {error}"),
+        }
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 

@@ -360,6 +360,27 @@ fn a_call_that_is_taken_back_leaves_no_connection() {
 }
 
 #[test]
+fn without_time_to_keep_them_each_request_has_a_connection_of_its_own() {
+    let server = patient();
+    let world = leading_to(&server);
+    let network = Network::new(
+        Arc::clone(&world) as _,
+        Arc::clone(&world) as _,
+        TrustRoots::lazy(Vec::new),
+        GENEROUS,
+    );
+    let network = network.with_kept_time(Duration::ZERO);
+    let fixture = installed(
+        Fixture::with(|builder| builder.network(network)),
+        &plain("api.example.com"),
+    );
+    let arguments = json!({"scheme": 0, "authority": "api.example.com", "path": "/", "count": 50});
+    fixture.call("evil_chain", arguments);
+    assert_eq!(server.connections(), 50);
+    closed_promptly(&server, 50);
+}
+
+#[test]
 fn s089_one_handshake_of_tls_is_for_several_requests() {
     let authority = Authority::new();
     let (server, hellos) = tls_serving(authority.certify(&["api.example.com"], |_| {}), answer_all);
