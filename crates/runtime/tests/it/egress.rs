@@ -6,7 +6,7 @@ mod deadlines;
 mod dns;
 pub(crate) mod guest;
 mod heads;
-mod namespace;
+pub(crate) mod namespace;
 mod reuse;
 pub(crate) mod server;
 mod targets;

@@ -4,6 +4,7 @@ mod connect;
 mod guest;
 mod limits;
 mod lookups;
+mod namespace;
 mod streams;
 
 use crate::egress::world::{GENEROUS, World};

@@ -20,20 +20,25 @@ use std::time::{Duration, Instant};
 
 /// Set in the process that runs in its own namespace.
 const INSIDE: &str = "CASEMATE_TEST_IN_NAMESPACE";
-const METADATA: [&str; 4] = [
+pub(crate) const METADATA: [&str; 4] = [
     "169.254.169.254",
     "fd00:ec2::254",
     "100.100.100.200",
     "168.63.129.16",
 ];
-const PRIVATE: [&str; 3] = ["10.0.0.5", "192.168.7.7", "fd12:3456::5"];
+pub(crate) const PRIVATE: [&str; 3] = ["10.0.0.5", "192.168.7.7", "fd12:3456::5"];
 const OUTSIDE: &str = "9.9.9.1";
 /// How long the kernel may take to have an address.
 const PATIENCE: Duration = Duration::from_secs(30);
-const PORTS: [u16; 3] = [80, 443, 53];
+pub(crate) const PORTS: [u16; 3] = [80, 443, 53];
 
 /// Runs `body` in a network namespace of its own, in a process that runs this test alone.
 fn in_namespace(test: &str, body: impl FnOnce(&Listening)) {
+    inside(&format!("egress::namespace::{test}"), body);
+}
+
+/// The same for a test anywhere, by its whole path.
+pub(crate) fn inside(test: &str, body: impl FnOnce(&Listening)) {
     #[expect(clippy::disallowed_methods, reason = "how the process was started")]
     if std::env::var_os(INSIDE).is_some() {
         return body(&Listening::start());
@@ -54,7 +59,7 @@ fn in_namespace(test: &str, body: impl FnOnce(&Listening)) {
     let output = Command::new("unshare")
         .args(*way)
         .arg(std::env::current_exe().unwrap())
-        .args([&format!("egress::namespace::{test}"), "--exact"])
+        .args([test, "--exact"])
         .env(INSIDE, "1")
         .output()
         .unwrap();
@@ -118,7 +123,7 @@ fn add_address(address: IpAddr) -> Result<(), i32> {
 }
 
 /// What listens on every address of the namespace, and who came where.
-struct Listening {
+pub(crate) struct Listening {
     came: Arc<Mutex<BTreeMap<SocketAddr, usize>>>,
 }
 
@@ -164,7 +169,7 @@ impl Listening {
     }
 
     /// Where somebody came since this was asked last, and how often.
-    fn came(&self) -> BTreeMap<SocketAddr, usize> {
+    pub(crate) fn came(&self) -> BTreeMap<SocketAddr, usize> {
         std::mem::take(&mut self.came.lock().unwrap())
     }
 }
@@ -213,7 +218,7 @@ fn serve(listener: TcpListener, came: &Arc<Mutex<BTreeMap<SocketAddr, usize>>>) 
 }
 
 /// A name server for names that say where they lead: `a-10-0-0-5.example.com`.
-fn names() -> NameServer {
+pub(crate) fn names() -> NameServer {
     NameServer::start(|name, kind, _| {
         let target = named()
             .into_iter()
@@ -250,7 +255,7 @@ fn named() -> Vec<(String, IpAddr)> {
     named
 }
 
-fn name_of(address: &str) -> String {
+pub(crate) fn name_of(address: &str) -> String {
     format!("a-{}.example.com", address.replace(['.', ':'], "-"))
 }
 
