@@ -212,7 +212,7 @@ fn s144_policies_with_typos_are_refused_with_their_place() {
             ["line 5, column 14", "only * and **"],
         ),
         (
-            policy("  resources:\n    limits: { rate: \"600/m\" }\n"),
+            policy("  environment:\n    allow: [{ key: A, secret: a }]\n"),
             ["line 4", "not enforced yet"],
         ),
         (
