@@ -29,6 +29,8 @@ pub struct StorageRule {
 
 #[derive(Debug, Clone, Default)]
 pub struct NetworkRule {
+    /// `HOST:PORT`, beside nothing but a range.
+    pub tcp: Option<(String, u16)>,
     pub host: Option<String>,
     pub cidr: Option<String>,
     pub schemes: Option<Vec<String>>,
@@ -101,7 +103,15 @@ impl Policy {
                     let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
                     format!("[{}]", ports.join(", "))
                 });
+                let tcp = rule
+                    .tcp
+                    .as_ref()
+                    .map(|(host, port)| match host.contains(':') {
+                        true => quoted(&format!("[{host}]:{port}")),
+                        false => quoted(&format!("{host}:{port}")),
+                    });
                 let keys = [
+                    ("tcp", tcp),
                     ("host", rule.host.as_deref().map(quoted)),
                     ("cidr", rule.cidr.as_deref().map(quoted)),
                     ("schemes", rule.schemes.as_deref().map(words)),
@@ -496,6 +506,103 @@ impl World {
     }
 }
 
+// ---- raw connections ----
+
+impl World {
+    /// Whether a raw connection may be made to `address`, which a lookup of `name` led to.
+    pub fn connects_raw(&self, name: Option<&str>, address: IpAddr, port: u16, own: bool) -> bool {
+        let literal = name.and_then(|name| name.parse::<IpAddr>().ok());
+        let other = literal.is_some_and(|literal| literal != address);
+        let never = special(address) == Some(Special::Never) || name.is_some_and(never_host);
+        !own && !other
+            && !never
+            && self
+                .layers()
+                .all(|(layer, _)| layer.connects_raw(name, address, port))
+    }
+
+    /// Whether the tool may have a name looked up: for a connection that all allow, wherever the name leads.
+    pub fn looks_up(&self, name: &str) -> bool {
+        !never_host(name)
+            && self.policy.raw_ports(name).any(|port| {
+                self.layers()
+                    .all(|(layer, _)| layer.could_connect_raw(name, port))
+            })
+    }
+
+    /// Whether the tool is told of an address that a lookup found.
+    pub fn tells(&self, name: &str, address: IpAddr) -> bool {
+        self.policy
+            .raw_ports(name)
+            .any(|port| self.connects_raw(Some(name), address, port, false))
+    }
+
+    /// Whether there may be a TCP socket at all.
+    pub fn has_sockets(&self) -> bool {
+        self.layers()
+            .all(|(layer, _)| layer.network_allow.iter().any(|rule| rule.tcp.is_some()))
+    }
+}
+
+impl Policy {
+    /// Ports of the entries that name a host.
+    fn raw_ports(&self, name: &str) -> impl Iterator<Item = u16> {
+        let targets = self
+            .network_allow
+            .iter()
+            .filter_map(|rule| rule.tcp.as_ref());
+        targets
+            .filter(move |(host, _)| host == name)
+            .map(|(_, port)| *port)
+    }
+
+    /// Any deny entry about the host and port denies, whatever else it is about.
+    fn denies_raw(&self, name: &str, address: Option<IpAddr>, port: u16) -> bool {
+        let known: Vec<IpAddr> = address
+            .into_iter()
+            .chain(address.and_then(carried))
+            .collect();
+        self.network_deny.iter().any(|rule| {
+            let own = rule
+                .tcp
+                .as_ref()
+                .map(|(host, _)| host.as_str())
+                .or(rule.host.as_deref());
+            let host = own.is_none_or(|own| {
+                host_matches(own, name) || known.iter().any(|address| own.parse() == Ok(*address))
+            });
+            let range = rule.cidr.is_none() || known.iter().any(|address| rule.in_range(*address));
+            let ports = match (&rule.tcp, &rule.ports) {
+                (Some((_, own)), _) => *own == port,
+                (None, Some(own)) => own.contains(&port),
+                (None, None) => true,
+            };
+            host && range && ports
+        })
+    }
+
+    fn could_connect_raw(&self, name: &str, port: u16) -> bool {
+        self.raw_ports(name).any(|own| own == port)
+            && !self.denies_raw(name, name.parse().ok(), port)
+    }
+
+    fn connects_raw(&self, name: Option<&str>, address: IpAddr, port: u16) -> bool {
+        let literal = address.to_string();
+        let asked = name.unwrap_or(&literal);
+        let allowed = self.network_allow.iter().any(|rule| {
+            let Some((host, own)) = &rule.tcp else {
+                return false;
+            };
+            let leads = match &rule.cidr {
+                Some(_) => rule.in_range(address),
+                None => special(address).is_none(),
+            };
+            *own == port && (*host == literal || (host == asked && leads))
+        });
+        allowed && !self.denies_raw(asked, Some(address), port)
+    }
+}
+
 // ---- network ----
 
 impl NetworkRule {
@@ -585,8 +692,16 @@ impl NetworkRule {
 }
 
 impl Policy {
+    fn http_allow(&self) -> impl Iterator<Item = &NetworkRule> {
+        self.network_allow.iter().filter(|rule| rule.tcp.is_none())
+    }
+
+    fn http_deny(&self) -> impl Iterator<Item = &NetworkRule> {
+        self.network_deny.iter().filter(|rule| rule.tcp.is_none())
+    }
+
     fn sends(&self, request: &Request, address: Option<IpAddr>) -> bool {
-        let allowed = self.network_allow.iter().any(|rule| {
+        let allowed = self.http_allow().any(|rule| {
             let place = match (&rule.host, address) {
                 (Some(_), _) => rule.is_for(&request.host),
                 (None, Some(address)) => rule.in_range(address),
@@ -594,11 +709,7 @@ impl Policy {
             };
             place && rule.keys_allow(request)
         });
-        allowed
-            && !self
-                .network_deny
-                .iter()
-                .any(|rule| rule.denies(request, address))
+        allowed && !self.http_deny().any(|rule| rule.denies(request, address))
     }
 
     fn connects(&self, request: &Request, address: IpAddr) -> bool {
@@ -606,14 +717,14 @@ impl Policy {
             return self.sends(request, Some(address));
         }
         let entry_for_address = || {
-            self.network_allow.iter().any(|rule| {
+            self.http_allow().any(|rule| {
                 rule.host
                     .as_deref()
                     .is_some_and(|own| own.parse() == Ok(address))
                     && rule.keys_allow(request)
             })
         };
-        let allowed = self.network_allow.iter().any(|rule| {
+        let allowed = self.http_allow().any(|rule| {
             let leads = match &rule.cidr {
                 Some(_) => rule.in_range(address),
                 None => special(address).is_none() || entry_for_address(),
@@ -622,8 +733,7 @@ impl Policy {
         });
         allowed
             && !self
-                .network_deny
-                .iter()
+                .http_deny()
                 .any(|rule| rule.denies(request, Some(address)))
     }
 }

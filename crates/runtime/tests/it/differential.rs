@@ -15,9 +15,9 @@ mod requests;
 
 use casemate_policy::{
     Admission, ArtifactIdentity, Clock, Digest, EnvironmentValue, Grant, LinkKind, Operation,
-    Permitted, Policy, RandomSource, RootName, StorageAccess, Tenant, VirtualPath,
+    Permitted, Policy, RandomSource, RootName, SocketAction, StorageAccess, Tenant, VirtualPath,
 };
-use draw::{ADDRESSES, BOUND, Dice, KEYS};
+use draw::{ADDRESSES, BOUND, Dice, KEYS, PEERS, RAW_PORTS};
 use model::World;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -223,6 +223,33 @@ impl Asker<'_> {
         }
     }
 
+    fn raw(&mut self, dice: &mut Dice) {
+        let (peer, port) = (dice.pick(&PEERS), dice.pick(&RAW_PORTS));
+        let address = dice.pick(&ADDRESSES).parse().unwrap();
+        let lookup = Operation::Lookup { name: peer };
+        self.ask("lookup", &lookup, self.world.looks_up(peer));
+        let answer = Operation::LookupAnswer {
+            name: peer,
+            address,
+        };
+        self.ask("answer", &answer, self.world.tells(peer, address));
+        let own = dice.chance(10);
+        for name in [Some(peer), None] {
+            let operation = Operation::TcpConnect {
+                name,
+                address: SocketAddr::new(address, port),
+                own,
+            };
+            let expected = self.world.connects_raw(name, address, port, own);
+            self.ask("raw connection", &operation, expected);
+        }
+        let create = Operation::Socket {
+            action: SocketAction::CreateTcp,
+            address: None,
+        };
+        self.ask("socket", &create, self.world.has_sockets());
+    }
+
     fn ambient(&mut self, dice: &mut Dice) {
         let key = dice.pick(&KEYS);
         let variable = self.world.variable(key);
@@ -269,10 +296,11 @@ fn s160_what_is_explained_is_decided_and_is_what_the_language_says() {
         for _ in 0..EACH {
             asker.storage(&mut dice);
             asker.network(&mut dice);
+            asker.raw(&mut dice);
             asker.ambient(&mut dice);
         }
     }
     println!("{tally:?}");
-    assert!(tally.total() >= 10_000, "{tally:?}");
-    tally.is_mixed(100);
+    assert!(tally.total() >= 30_000, "{tally:?}");
+    tally.is_mixed(30);
 }

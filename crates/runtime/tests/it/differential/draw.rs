@@ -124,7 +124,26 @@ fn storage(dice: &mut Dice, absolute: &str) -> StorageRule {
     StorageRule { uri, read, write }
 }
 
+/// What raw connections are made to.
+pub(super) const PEERS: [&str; 4] = ["a.b.example", "db.b.example", "10.0.0.5", "2001:db8::1"];
+pub(super) const RAW_PORTS: [u16; 3] = [5432, 443, 6379];
+
+fn tcp(dice: &mut Dice) -> NetworkRule {
+    let host = dice.pick(&PEERS);
+    let named = host.ends_with("example");
+    NetworkRule {
+        tcp: Some((host.to_owned(), dice.pick(&RAW_PORTS))),
+        cidr: named
+            .then(|| dice.maybe(50, |dice| dice.pick(&RANGES).to_owned()))
+            .flatten(),
+        ..NetworkRule::default()
+    }
+}
+
 fn network(dice: &mut Dice) -> NetworkRule {
+    if dice.chance(30) {
+        return tcp(dice);
+    }
     let host = dice.maybe(85, |dice| dice.pick(&HOSTS));
     let range = dice.maybe(35, |dice| dice.pick(&RANGES));
     let cidr = match host {
@@ -143,6 +162,7 @@ fn network(dice: &mut Dice) -> NetworkRule {
         &["/**/c", "/v1/b/**"],
     ];
     NetworkRule {
+        tcp: None,
         host: host.map(str::to_owned),
         cidr: cidr.map(str::to_owned),
         schemes: dice.maybe(85, |dice| strings(dice.pick(&schemes))),
@@ -192,6 +212,7 @@ pub(super) fn ceiling(dice: &mut Dice, absolute: &str) -> Policy {
             ports: Some(PORTS.to_vec()),
             ..NetworkRule::default()
         });
+        ceiling.network_allow.push(tcp(dice));
         ceiling
             .variables
             .push((dice.pick(&["A", "C"]).to_owned(), None));
