@@ -543,6 +543,19 @@ fn one_tool_is_asked_for_by_either_of_its_names() {
     }
     // What the policy does not narrow may do what the component may.
     ask("/workspace/b.txt", &["--tool", "save-note"]).exits(0);
+    // A name that is no tool of this component is a mistake in the policy.
+    sandbox.policy(&NARROWED.replace("read-lines", "read-linez"));
+    let check = sandbox.run(&["policy", "check", "notes"]).exits(2);
+    for words in ["notes.yaml: line 8, column 5: ", "read-linez", "read-lines"] {
+        assert!(check.err.contains(words), "{words}: {}", check.shown());
+    }
+    let refused = ask("/workspace/a.txt", &[]);
+    assert!(
+        refused.code == 1 && refused.err.contains("read-linez"),
+        "{}",
+        refused.shown()
+    );
+    sandbox.policy(NARROWED);
     for name in ["read", "other_read_lines", ""] {
         let run = ask("/workspace/a.txt", &["--tool", name]).exits(2);
         assert!(run.err.contains("has no tool"), "{}", run.shown());

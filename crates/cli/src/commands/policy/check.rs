@@ -1,13 +1,14 @@
 //! `policy check`: does it load, and can all of it be enforced?
 
 use super::{shared_with_a_group, warnings};
-use crate::arguments::Format;
+use crate::arguments::{Bindings, Format};
+use crate::engine;
 use crate::error::{CommandError, ExitStatus};
 use crate::inspection::done;
 use crate::print::Printer;
-use crate::settings::Settings;
+use crate::settings::{Config, Settings};
 use casemate_artifact::{LockFile, read_policy_path};
-use casemate_policy::{ComponentName, Policy};
+use casemate_policy::{ComponentName, Policy, PolicyError};
 use clap::Args;
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -36,12 +37,18 @@ pub(crate) fn run(
         }
         None => false,
     };
+    let component = name.as_ref().filter(|_| known);
     let path: PathBuf = match &name {
         Some(name) if known => settings.home.policy_file(name),
         _ => settings.base.join(text),
     };
     let policy = match read_policy_path(&path)? {
-        Some(file) => Policy::parse(&file.text),
+        Some(file) => Policy::parse(&file.text).and_then(|policy| {
+            match component.and_then(|name| foreign_tool(settings, name, &policy)) {
+                Some(error) => Err(error),
+                None => Ok(policy),
+            }
+        }),
         None if known => Ok(Policy::empty()),
         None => {
             return Err(CommandError::usage(format!(
@@ -85,4 +92,15 @@ pub(crate) fn run(
     printer.note(&warnings(policy.warnings()));
     printer.note(&shared_with_a_group(&path));
     Ok(ExitStatus::Ok)
+}
+
+/// The first name under `tools` that is none of the component's. Where the home cannot be opened nothing is known of them.
+fn foreign_tool(settings: &Settings, name: &ComponentName, policy: &Policy) -> Option<PolicyError> {
+    // Roots are no part of this; one that is refused must not hide what is wrong here.
+    let plain = Settings {
+        config: Config::default(),
+        ..settings.clone()
+    };
+    let opened = engine::open(&plain, &Bindings::default(), "policy", false).ok()?;
+    opened.runtime.unknown_tool(name, policy)
 }

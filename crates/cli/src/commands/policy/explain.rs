@@ -9,10 +9,11 @@ use crate::arguments::{Bindings, Format};
 use crate::error::{CommandError, ExitStatus};
 use crate::print::{BAD, GOOD, Page, Printer};
 use crate::settings::Settings;
-use casemate_policy::{ComponentName, Explanation};
+use casemate_policy::{ComponentName, Explanation, Grant};
 use casemate_runtime::Catalog;
 use clap::Args;
 use serde_json::json;
+use std::sync::Arc;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -43,13 +44,13 @@ pub(crate) fn run(
         .map(|tool| Tool::find(settings, &catalog, name, tool))
         .transpose()?;
     let grant = match &tool {
-        Some(tool) => granted.grant.for_tool(&tool.names()),
-        None => (*granted.grant).clone(),
+        Some(tool) => &tool.grant,
+        None => &granted.grant,
     };
     let asked = Questioned {
         settings,
         roots: &granted.opened.roots,
-        grant: &grant,
+        grant,
     };
     let Answer {
         explanation,
@@ -124,6 +125,8 @@ fn answered(granted: &Granted, explanation: &Explanation) -> Page {
 struct Tool {
     exposed: String,
     wit: String,
+    /// The one that its calls have.
+    grant: Arc<Grant>,
 }
 
 impl Tool {
@@ -141,6 +144,7 @@ impl Tool {
                 .map(|tool| Self {
                     exposed: tool.spec().name.clone(),
                     wit: tool.spec().title.clone(),
+                    grant: Arc::clone(tool.grant()),
                 })
         };
         if let Some(tool) = own().find(|tool| tool.exposed == text || tool.wit == text) {
@@ -162,9 +166,5 @@ impl Tool {
     /// The author's name without package and interface.
     fn function(&self) -> &str {
         self.wit.rsplit(['#', '/']).next().unwrap_or(&self.wit)
-    }
-
-    fn names(&self) -> [&str; 3] {
-        [&self.exposed, &self.wit, self.function()]
     }
 }
