@@ -63,8 +63,15 @@ fn opened(
     tell(&roots, ceiling.as_ref());
     let mut builder = Runtime::builder(settings.home.clone())
         .strict(settings.config.strict)
+        .strict_links(settings.config.strict_links)
         .environment(environment::all())
         .parallel_compilation(parallel);
+    // With another home than the user's own, that one is out of reach as well.
+    for place in [environment::config_home(), environment::data_home()] {
+        if let Some(place) = place {
+            builder = builder.own_directory(place.join("casemate"));
+        }
+    }
     for (name, directory) in &roots.bound {
         builder = builder.root(name.clone(), directory);
     }

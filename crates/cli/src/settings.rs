@@ -35,6 +35,8 @@ pub(crate) struct Config {
     pub(crate) grants_without_terminal: bool,
     /// No clock and no randomness where a policy does not say.
     pub(crate) strict: bool,
+    /// Files that have more than one name (hard links) are refused to tools.
+    pub(crate) strict_links: bool,
     /// Directories of named roots, absolute.
     pub(crate) roots: BTreeMap<RootName, PathBuf>,
     /// A file of certificates that are trusted beside the system's, absolute.
@@ -48,6 +50,13 @@ struct WireConfig {
     grants: WireGrants,
     roots: BTreeMap<String, PathBuf>,
     network: WireNetwork,
+    storage: WireStorage,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+struct WireStorage {
+    strict_links: bool,
 }
 
 #[derive(Default, Deserialize)]
@@ -159,7 +168,7 @@ impl Config {
     fn parse(text: &str, path: &Path) -> Result<Self, CommandError> {
         let refuse = |message: String| {
             CommandError::usage(format!("{}{message}", path.display())).hint(
-                "known are strict = true, grants.without-terminal = true, network.certificates = \"FILE.pem\" and, under [roots], name = \"/directory\"",
+                "known are strict = true, grants.without-terminal = true, network.certificates = \"FILE.pem\", storage.strict-links = true and, under [roots], name = \"/directory\"",
             )
         };
         let wire: WireConfig = toml::from_str(text).map_err(|error| {
@@ -183,6 +192,7 @@ impl Config {
         Ok(Self {
             grants_without_terminal: wire.grants.without_terminal,
             strict: wire.strict,
+            strict_links: wire.storage.strict_links,
             roots,
             // Beside this file, where a path does not say.
             certificates: wire

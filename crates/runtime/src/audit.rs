@@ -90,6 +90,17 @@ pub struct Usage {
     pub sent: u64,
     /// Bytes of HTTP received from other hosts, heads and bodies.
     pub received: u64,
+    /// Bytes written to files, and bytes by which files grew without being written.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub written: u64,
+    /// Files, directories and links created.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub files: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde wants it")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// Identity of a call, fixed when it starts.

@@ -12,6 +12,7 @@ use crate::limits::{Meter, Metered};
 use crate::output::{Capture, Captured};
 use crate::runtime::Shared;
 use crate::schema::byte_len;
+use crate::storage::Quota;
 use crate::value::{EmitError, Returned, returned};
 use casemate_policy::{Digest, Limits, RandomMode, Reason};
 use serde_json::Value;
@@ -185,7 +186,7 @@ impl Call {
 
     async fn recorded(self, record: Trailing) -> CallReport {
         let limits = *self.installed.grant_of(self.tool).limits();
-        let account = Account::open(record, limits.cpu);
+        let account = Account::open(record, &limits);
         // Before it waits for anything.
         if let Err(early) = self.installed.pace(self.tool, account.started) {
             return self.report(account, Err(early.into()));
@@ -275,6 +276,9 @@ impl Call {
             network: self.shared.network.clone(),
             listeners: Arc::clone(&self.shared.listeners),
             kept: Arc::clone(&installed.kept),
+            own: Arc::clone(&self.shared.own),
+            open_files: Arc::clone(&self.shared.open_files),
+            strict_links: self.shared.strict_links,
         };
         let realm = self
             .machine
@@ -408,15 +412,16 @@ struct Account {
 }
 
 impl Account {
-    fn open(record: Trailing, cpu: Duration) -> Self {
+    fn open(record: Trailing, limits: &Limits) -> Self {
         Self {
             record: Some(record),
             observed: Observed {
                 trail: crate::enforce::Trail::default(),
                 stdout: Capture::default(),
                 stderr: Capture::default(),
-                meter: Arc::new(Meter::new(cpu)),
+                meter: Arc::new(Meter::new(limits.cpu)),
                 traffic: Arc::default(),
+                quota: Arc::new(Quota::new(limits)),
             },
             started: Instant::now(),
             output: 0,
@@ -452,6 +457,8 @@ impl Account {
             output: self.output,
             sent: observed.traffic.sent(),
             received: observed.traffic.received(),
+            written: observed.quota.written(),
+            files: observed.quota.files(),
         }
     }
 

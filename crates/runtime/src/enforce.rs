@@ -9,7 +9,7 @@ pub(crate) use crate::limits::LimitReached;
 use crate::limits::{MemoryLimiter, Meter};
 use crate::output::Capture;
 use crate::sockets::{Sockets, Threads};
-use crate::storage::{Roots, Storage};
+use crate::storage::{OpenPlaces, OwnHome, ProcessPlaces, Quota, Roots, Storage};
 use crate::wasi::clocks::CallClock;
 use crate::wasi::http::FIELD_SIZE_LIMIT;
 use casemate_policy::{
@@ -304,6 +304,9 @@ pub(crate) struct Surroundings {
     pub(crate) network: Option<Arc<Network>>,
     pub(crate) listeners: Arc<Listeners>,
     pub(crate) kept: Arc<Kept>,
+    pub(crate) own: Arc<OwnHome>,
+    pub(crate) open_files: Arc<ProcessPlaces>,
+    pub(crate) strict_links: bool,
 }
 
 /// The streams, record, meter and traffic of a call, kept by the caller when the store is gone.
@@ -313,6 +316,7 @@ pub(crate) struct Observed {
     pub(crate) stderr: Capture,
     pub(crate) meter: Arc<Meter>,
     pub(crate) traffic: Arc<Traffic>,
+    pub(crate) quota: Arc<Quota>,
 }
 
 /// Bytes of host memory that the values of one crossing of the sandbox may take.
@@ -350,7 +354,10 @@ pub(crate) fn store(
             roots: Arc::clone(&surroundings.roots),
             pool: surroundings.pool.clone(),
             exact_times: clocks == ClockMode::Full,
-            places: crate::storage::places(),
+            places: OpenPlaces::new(limits.open_files, &surroundings.open_files),
+            quota: Arc::clone(&observed.quota),
+            own: Arc::clone(&surroundings.own),
+            strict_links: surroundings.strict_links,
         },
         environment: Arc::clone(&surroundings.environment),
         http,

@@ -10,11 +10,12 @@ use crate::engine::{EngineError, MAX_CALLS, Machine};
 use crate::inspect::{IntakeLimits, inspect};
 use crate::installed::Installed;
 use crate::names::{policy_names, tool_names};
-use crate::storage::Roots;
+use crate::storage::{OwnHome, ProcessPlaces, Roots};
 use casemate_artifact::{Home, HomeError, LockEntry, LockError, LockFile, Stamp, read_policy_file};
 use casemate_policy::{Admission, ComponentName, Digest, Policy, PolicyError, RootName, Tenant};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -58,6 +59,8 @@ pub struct RuntimeBuilder {
     compiler: Arc<dyn Compiler>,
     parallel_compilation: bool,
     network: Option<Network>,
+    strict_links: bool,
+    own_directories: Vec<PathBuf>,
 }
 
 impl RuntimeBuilder {
@@ -117,6 +120,22 @@ impl RuntimeBuilder {
         self
     }
 
+    /// Refuses files that have more than one name: a hard link that somebody made in a granted folder is the
+    /// file that it was made of, which may lie elsewhere.
+    #[must_use]
+    pub fn strict_links(mut self, strict: bool) -> Self {
+        self.strict_links = strict;
+        self
+    }
+
+    /// Directories that no tool reaches, whatever its policy says, beside the home of this runtime, which none ever
+    /// does: the homes of other installations, for example.
+    #[must_use]
+    pub fn own_directory(mut self, directory: PathBuf) -> Self {
+        self.own_directories.push(directory);
+        self
+    }
+
     /// Opens the home, makes what is missing in it, and builds the first catalog.
     ///
     /// # Errors
@@ -131,6 +150,11 @@ impl RuntimeBuilder {
         };
         let cache = NativeCache::open(&self.home.cache_dir())?;
         let bound = self.roots.keys().cloned().collect();
+        let mut own = self.own_directories;
+        own.extend([
+            self.home.config_dir().to_owned(),
+            self.home.data_dir().to_owned(),
+        ]);
         let shared = Arc::new(Shared {
             audit,
             cache,
@@ -143,6 +167,9 @@ impl RuntimeBuilder {
             parallel_compilation: self.parallel_compilation,
             network: self.network.map(Arc::new),
             listeners: Arc::default(),
+            own: Arc::new(OwnHome::new(own)),
+            open_files: Arc::new(ProcessPlaces::of_this_process()),
+            strict_links: self.strict_links,
         });
         let (catalogs, _) = watch::channel(Arc::new(Catalog::default()));
         let runtime = Runtime {
@@ -180,6 +207,11 @@ pub(crate) struct Shared {
     parallel_compilation: bool,
     pub(crate) network: Option<Arc<Network>>,
     pub(crate) listeners: Arc<Listeners>,
+    /// Casemate's own directories.
+    pub(crate) own: Arc<OwnHome>,
+    /// Files that all calls together may have open.
+    pub(crate) open_files: Arc<ProcessPlaces>,
+    pub(crate) strict_links: bool,
 }
 
 /// A place among the waiting calls.
@@ -256,6 +288,8 @@ impl Runtime {
             compiler: Arc::new(InProcess),
             parallel_compilation: false,
             network: None,
+            strict_links: false,
+            own_directories: Vec::new(),
         }
     }
 
@@ -404,6 +438,7 @@ impl Runtime {
     /// As [`Runtime::reload`]; with an expected state of the home only if that is what is there, before
     /// the reading and after it. Returns whether a catalog was published.
     fn rebuild(&self, expected: Option<&Stamp>) -> Result<bool, OpenError> {
+        self.shared.own.changed();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         // Taken before reading, so that a change during the reading is seen next time.
         let stamp = self.home.stamp();

@@ -8,10 +8,10 @@ fn parse(text: &str) -> Result<Config, String> {
 #[test]
 fn everything_that_it_knows_is_read() {
     let config = parse(
-        "strict = true\n[grants]\nwithout-terminal = true\n[roots]\nworkspace = \"/srv/w\"\n[network]\ncertificates = \"own.pem\"\n",
+        "strict = true\n[grants]\nwithout-terminal = true\n[roots]\nworkspace = \"/srv/w\"\n[network]\ncertificates = \"own.pem\"\n[storage]\nstrict-links = true\n",
     )
     .unwrap();
-    assert!(config.strict && config.grants_without_terminal);
+    assert!(config.strict && config.grants_without_terminal && config.strict_links);
     assert_eq!(config.roots.len(), 1);
     assert_eq!(
         config.certificates.as_deref(),

@@ -5,9 +5,6 @@
 use super::{EnvironmentSource, Permissions};
 use crate::error::{Located, Place, PolicyError, PolicyErrorKind};
 
-/// Limits that nothing keeps yet.
-const LIMITS: &[&str] = &["written", "files", "open-files"];
-
 pub(super) fn check(permissions: &Permissions) -> Result<(), PolicyError> {
     let mut refused: Vec<(Place, String)> = Vec::new();
     kinds(permissions, &mut refused);
@@ -34,11 +31,6 @@ fn kinds(permissions: &Permissions, refused: &mut Vec<(Place, String)>) {
                 secret.place,
                 "the secret of an environment entry".to_owned(),
             ));
-        }
-    }
-    for limit in permissions.limits.written() {
-        if LIMITS.contains(&limit.key) {
-            refused.push((limit.place, format!("the limit {}", limit.key)));
         }
     }
 }

@@ -1,17 +1,18 @@
 //! What is done to an object once the walk has found it and the policy has answered.
 
+use super::quota::Place;
+use super::stream::WriteAt;
 use super::walk::peek;
 use super::{
-    Descriptor, Directory, EntryStream, Follow, Held, Located, OpenFile, Storage, StorageResult,
-    beneath,
+    Descriptor, Directory, Follow, Held, Located, Object, OpenFile, Standing, Storage,
+    StorageError, StorageResult, beneath,
 };
 use crate::wasi::bindings::filesystem::types::ErrorCode;
-use casemate_policy::{LinkKind, Operation, Reason, StorageAccess, VirtualPath};
+use casemate_policy::{Reason, StorageAccess};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Timespec, Timestamps};
 use std::fs::File;
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use tokio::sync::OwnedSemaphorePermit;
 
 /// Mode of files that a guest creates, before the umask: never executable.
 const FILE_MODE: u32 = 0o644;
@@ -106,18 +107,18 @@ impl Storage {
         };
         let located = self.walk(directory, path, follow)?;
         // Absent and denied answer alike, and the record is the same whatever is there.
-        if !self.visible(&located.path) {
+        if !self.visible(&located.object) {
             let access = if request.create || request.write || request.truncate {
                 StorageAccess::Write
             } else {
                 StorageAccess::Read
             };
-            self.ask(&located.path, access)?;
+            self.ask(&located.object, access)?;
             return Err(ErrorCode::NoEntry.into());
         }
         match located.kind {
             Some(_) if request.create && request.exclusive => {
-                self.ask(&located.path, StorageAccess::Write)?;
+                self.ask(&located.object, StorageAccess::Write)?;
                 Err(ErrorCode::Exist.into())
             }
             Some(FileType::Directory) => self.open_located_directory(directory, &located, request),
@@ -125,7 +126,7 @@ impl Storage {
             Some(FileType::Symlink) => Err(ErrorCode::Loop.into()),
             // FIFOs, devices and sockets could block or act on being opened.
             Some(_) => Err(self.refuse(
-                &located.path,
+                &located.object.path,
                 Reason::StorageRead,
                 "only regular files and directories are opened, and this is neither",
             )),
@@ -142,26 +143,26 @@ impl Storage {
         located: &Located,
         request: OpenRequest,
     ) -> StorageResult<Descriptor> {
-        self.ask(&located.path, StorageAccess::Traverse)?;
+        self.ask(&located.object, StorageAccess::Traverse)?;
         if request.write || request.truncate || request.create {
             return Err(ErrorCode::IsDirectory.into());
         }
         Ok(Descriptor::Directory(Directory {
             mount: directory.mount.clone(),
-            path: located.path.clone(),
+            path: located.object.path.clone(),
             mutable: directory.mutable && request.mutate,
         }))
     }
 
-    fn ask_for_content(&self, path: &VirtualPath, request: OpenRequest) -> StorageResult<()> {
+    fn ask_for_content(&self, object: &Object, request: OpenRequest) -> StorageResult<()> {
         if request.write || request.truncate {
-            self.ask(path, StorageAccess::Write)?;
+            self.ask(object, StorageAccess::Write)?;
         }
         if request.read {
-            self.ask(path, StorageAccess::Read)?;
+            self.ask(object, StorageAccess::Read)?;
         }
         if !(request.read || request.write || request.truncate) {
-            self.ask_visible(path)?;
+            self.ask_visible(object)?;
         }
         Ok(())
     }
@@ -171,7 +172,7 @@ impl Storage {
         located: &Located,
         request: OpenRequest,
     ) -> StorageResult<Descriptor> {
-        self.ask_for_content(&located.path, request)?;
+        self.ask_for_content(&located.object, request)?;
         if request.directory {
             return Err(ErrorCode::NotDirectory.into());
         }
@@ -181,6 +182,13 @@ impl Storage {
         let judged = rustix::fs::fstat(peek(located.parent.as_fd(), name)?)?;
         if FileType::from_raw_mode(judged.st_mode) != FileType::RegularFile {
             return Err(ErrorCode::NotPermitted.into());
+        }
+        if self.strict_links && judged.st_nlink > 1 {
+            return Err(self.refuse(
+                &located.object.path,
+                Reason::StorageLink,
+                "this file has another name too (a hard link), and this server refuses those",
+            ));
         }
         let place = self.place()?;
         // By name, not through `/proc/self/fd`, which a container may not have; between the look
@@ -203,21 +211,23 @@ impl Storage {
         located: &Located,
         request: OpenRequest,
     ) -> StorageResult<Descriptor> {
-        self.ask(&located.path, StorageAccess::Write)?;
+        self.ask(&located.object, StorageAccess::Write)?;
         if request.read {
-            self.ask(&located.path, StorageAccess::Read)?;
+            self.ask(&located.object, StorageAccess::Read)?;
         }
         let Some(name) = &located.name else {
             return Err(ErrorCode::IsDirectory.into());
         };
         let place = self.place()?;
         // EXCL: what appeared meanwhile was not judged.
-        let handle = beneath::open(
-            &located.parent,
-            name,
-            access_flags(request) | OFlags::CREATE | OFlags::EXCL,
-            Mode::from_raw_mode(FILE_MODE),
-        )?;
+        let handle = self.quota.create(|| {
+            beneath::open(
+                &located.parent,
+                name,
+                access_flags(request) | OFlags::CREATE | OFlags::EXCL,
+                Mode::from_raw_mode(FILE_MODE),
+            )
+        })?;
         Ok(open_file(File::from(handle), place, located, request))
     }
 
@@ -229,7 +239,7 @@ impl Storage {
         follow: Follow,
     ) -> StorageResult<Stat> {
         let located = self.walk(directory, path, follow)?;
-        self.ask_visible(&located.path)?;
+        self.ask_visible(&located.object)?;
         let stat = self.stat_located(&located)?;
         Ok(self.stat(&stat))
     }
@@ -238,8 +248,12 @@ impl Storage {
     pub(crate) fn stat_descriptor(&self, descriptor: &DescriptorRef) -> StorageResult<Stat> {
         let stat = match descriptor {
             DescriptorRef::Directory(directory) => {
-                self.ask_visible(&directory.path)?;
-                rustix::fs::fstat(self.open_directory(directory)?)?
+                let opened = self.open_directory(directory)?;
+                self.ask_visible(&Object {
+                    path: directory.path.clone(),
+                    standing: opened.standing,
+                })?;
+                rustix::fs::fstat(opened.handle)?
             }
             DescriptorRef::File(file) => rustix::fs::fstat(&**file.file)?,
         };
@@ -275,51 +289,10 @@ impl Storage {
         }
     }
 
-    /// `read-directory`.
-    pub(crate) fn read_directory(&self, directory: &Directory) -> StorageResult<EntryStream> {
-        self.ask(&directory.path, StorageAccess::Traverse)?;
-        let place = self.place()?;
-        let handle = self.open_directory(directory)?;
-        let readable = beneath::open(
-            &handle,
-            ".",
-            OFlags::RDONLY | OFlags::DIRECTORY,
-            Mode::empty(),
-        )?;
-        Ok(EntryStream {
-            entries: rustix::fs::Dir::read_from(readable)?,
-            path: directory.path.clone(),
-            _place: place,
-        })
-    }
-
-    /// The next entry that the guest may see; names that are not UTF-8 are passed over.
-    pub(crate) fn next_entry(
-        &self,
-        stream: &mut EntryStream,
-    ) -> StorageResult<Option<(FileType, String)>> {
-        while let Some(entry) = stream.entries.read() {
-            let entry = entry?;
-            let Ok(name) = entry.file_name().to_str() else {
-                continue;
-            };
-            if name == "." || name == ".." {
-                continue;
-            }
-            let Ok(path) = stream.path.join(name) else {
-                continue;
-            };
-            if self.visible(&path) {
-                return Ok(Some((entry.file_type(), name.to_owned())));
-            }
-        }
-        Ok(None)
-    }
-
     /// `readlink-at`; the target of an absolute link is a fact about the host and stays hidden.
     pub(crate) fn read_link(&self, directory: &Directory, path: &str) -> StorageResult<String> {
         let located = self.walk(directory, path, Follow::No)?;
-        self.ask_visible(&located.path)?;
+        self.ask_visible(&located.object)?;
         let (Some(FileType::Symlink), Some(name)) = (located.kind, &located.name) else {
             return Err(match located.kind {
                 None => ErrorCode::NoEntry,
@@ -332,9 +305,16 @@ impl Storage {
             .to_str()
             .map_err(|_| ErrorCode::IllegalByteSequence)?;
         if target.starts_with('/') {
-            return Err(self.link_leads_out(&located.path));
+            return Err(self.link_leads_out(&located.object));
         }
         Ok(target.to_owned())
+    }
+
+    /// Whether what was found leads to Casemate's own home, so that it is not moved or removed.
+    pub(super) fn leads_home(&self, located: &Located) -> bool {
+        located
+            .identity
+            .is_some_and(|identity| self.own.is_reached_by(identity))
     }
 
     fn for_change(
@@ -344,7 +324,16 @@ impl Storage {
         access: StorageAccess,
     ) -> StorageResult<(Located, String)> {
         let located = self.walk(directory, path, Follow::No)?;
-        self.ask(&located.path, access)?;
+        if self.leads_home(&located) && self.visible(&located.object) {
+            // It may be seen, and stays where it is.
+            let own = Object {
+                path: located.object.path.clone(),
+                standing: Standing::Own,
+            };
+            let _absent = self.ask(&own, access);
+            return Err(ErrorCode::NotPermitted.into());
+        }
+        self.ask(&located.object, access)?;
         match located.name.clone() {
             Some(name) => Ok((located, name)),
             None => Err(ErrorCode::Invalid.into()),
@@ -354,12 +343,13 @@ impl Storage {
     /// `create-directory-at`.
     pub(crate) fn create_directory(&self, directory: &Directory, path: &str) -> StorageResult<()> {
         let (located, name) = self.for_change(directory, path, StorageAccess::Write)?;
-        rustix::fs::mkdirat(
-            &located.parent,
-            name.as_str(),
-            Mode::from_raw_mode(DIRECTORY_MODE),
-        )?;
-        Ok(())
+        self.quota.create(|| {
+            rustix::fs::mkdirat(
+                &located.parent,
+                name.as_str(),
+                Mode::from_raw_mode(DIRECTORY_MODE),
+            )
+        })
     }
 
     /// `unlink-file-at`.
@@ -379,74 +369,6 @@ impl Storage {
         Ok(())
     }
 
-    /// `link-at`, `symlink-at` and `rename-at`: judged at both ends.
-    fn ask_link(&self, from: &VirtualPath, to: &VirtualPath, kind: LinkKind) -> StorageResult<()> {
-        match self.grant.decide(&Operation::StorageLink {
-            from,
-            to,
-            kind,
-            own: false,
-        }) {
-            Ok(_permit) => Ok(()),
-            Err(denial) => {
-                self.trail.denied(&denial);
-                if self.visible(from) && self.visible(to) {
-                    Err(ErrorCode::NotPermitted.into())
-                } else {
-                    Err(ErrorCode::NoEntry.into())
-                }
-            }
-        }
-    }
-
-    /// `rename-at`.
-    pub(crate) fn rename(
-        &self,
-        from: &Directory,
-        from_path: &str,
-        to: &Directory,
-        to_path: &str,
-    ) -> StorageResult<()> {
-        let source = self.walk(from, from_path, Follow::No)?;
-        let target = self.walk(to, to_path, Follow::No)?;
-        let kind = match source.kind {
-            Some(FileType::Directory) => LinkKind::Rename,
-            Some(_) | None => LinkKind::RenameFile,
-        };
-        self.ask_link(&source.path, &target.path, kind)?;
-        let (Some(source_name), Some(target_name)) = (&source.name, &target.name) else {
-            return Err(ErrorCode::Busy.into());
-        };
-        rustix::fs::renameat(
-            &source.parent,
-            source_name.as_str(),
-            &target.parent,
-            target_name.as_str(),
-        )?;
-        Ok(())
-    }
-
-    /// `link-at`: no policy of this release permits one, and nothing here would make it.
-    pub(crate) fn link(
-        &self,
-        from: &Directory,
-        from_path: &str,
-        to: &Directory,
-        to_path: &str,
-    ) -> StorageResult<()> {
-        let source = self.walk(from, from_path, Follow::No)?;
-        let target = self.walk(to, to_path, Follow::No)?;
-        self.ask_link(&source.path, &target.path, LinkKind::Hard)?;
-        Err(ErrorCode::NotPermitted.into())
-    }
-
-    /// `symlink-at`: no policy of this release permits one, and nothing here would make it.
-    pub(crate) fn symlink(&self, directory: &Directory, path: &str) -> StorageResult<()> {
-        let located = self.walk(directory, path, Follow::No)?;
-        self.ask_link(&located.path, &located.path, LinkKind::Symbolic)?;
-        Err(ErrorCode::NotPermitted.into())
-    }
-
     /// `set-times-at`.
     pub(crate) fn set_times_at(
         &self,
@@ -456,7 +378,7 @@ impl Storage {
         times: Times,
     ) -> StorageResult<()> {
         let located = self.walk(directory, path, follow)?;
-        self.ask(&located.path, StorageAccess::Write)?;
+        self.ask(&located.object, StorageAccess::Write)?;
         let Some(name) = &located.name else {
             return Err(ErrorCode::NotPermitted.into());
         };
@@ -471,16 +393,32 @@ impl Storage {
 
     /// `set-times` of an open file.
     pub(crate) fn set_times(&self, file: &OpenFile, times: Times) -> StorageResult<()> {
-        self.ask(&file.path, StorageAccess::Write)?;
+        self.ask(&file.object, StorageAccess::Write)?;
         rustix::fs::futimens(&**file.file, &times.timestamps()?)?;
         Ok(())
     }
 
+    /// `write` at an offset of an open file.
+    pub(crate) fn write(&self, file: &OpenFile, bytes: &[u8], offset: u64) -> StorageResult<u64> {
+        self.quota
+            .write(bytes.len() as u64)
+            .map_err(|limit| StorageError::Trap(limit.into()))?;
+        let at = WriteAt::Offset(offset);
+        Ok(super::stream::write(&file.file, at, bytes, &self.quota)? as u64)
+    }
+
     /// `set-size` of an open file.
     pub(crate) fn set_size(&self, file: &OpenFile, size: u64) -> StorageResult<()> {
-        self.ask(&file.path, StorageAccess::Write)?;
-        rustix::fs::ftruncate(&**file.file, size)?;
-        Ok(())
+        self.ask(&file.object, StorageAccess::Write)?;
+        let present = rustix::fs::fstat(&**file.file)?.st_size;
+        let grown = size.saturating_sub(u64::try_from(present).unwrap_or(0));
+        self.quota
+            .write(grown)
+            .map_err(|limit| StorageError::Trap(limit.into()))?;
+        rustix::fs::ftruncate(&**file.file, size).map_err(|errno| {
+            self.quota.not_written(grown);
+            errno.into()
+        })
     }
 }
 
@@ -510,18 +448,13 @@ fn access_flags(request: OpenRequest) -> OFlags {
     access | OFlags::NONBLOCK | OFlags::NOCTTY
 }
 
-fn open_file(
-    file: File,
-    place: OwnedSemaphorePermit,
-    located: &Located,
-    request: OpenRequest,
-) -> Descriptor {
+fn open_file(file: File, place: Place, located: &Located, request: OpenRequest) -> Descriptor {
     Descriptor::File(OpenFile {
         file: Arc::new(Held {
             file,
             _place: place,
         }),
-        path: located.path.clone(),
+        object: located.object.clone(),
         read: request.read,
         write: request.write,
     })

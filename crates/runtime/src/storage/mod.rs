@@ -10,15 +10,21 @@
 //! 4. The last component is opened by name below the parent that was walked, never by path,
 //!    and must be a regular file or a directory: a FIFO or device is refused before `open`.
 //!
-//! What is denied looks absent, unless the guest may see the object in another way.
+//! What is denied looks absent, unless the guest may see the object in another way. Casemate's own home
+//! and file systems of the kernel are denied by what they are ([`standing`]), wherever they appear.
 
 mod act;
 mod beneath;
+mod links;
+mod listing;
+mod quota;
+mod spelling;
+mod standing;
 mod stream;
 mod walk;
 
 pub use self::beneath::has_openat2;
-use crate::enforce::{LimitReached, Trail};
+use crate::enforce::Trail;
 use crate::wasi::bindings::filesystem::types::ErrorCode;
 use casemate_policy::{Grant, Mount, Operation, Reason, RootName, StorageAccess, VirtualPath};
 use std::collections::BTreeMap;
@@ -26,9 +32,12 @@ use std::fs::File;
 use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::Arc;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub(crate) use act::{DescriptorRef, NewTime, OpenRequest, Stat, Times};
+#[expect(unreachable_pub, reason = "the generated bindings name it")]
+pub use listing::EntryStream;
+pub(crate) use quota::{OpenPlaces, ProcessPlaces, Quota};
+pub(crate) use standing::{Object, OwnHome, Standing};
 pub(crate) use stream::{FileReader, FileWriter, WriteAt};
 pub(crate) use walk::{Follow, Located};
 
@@ -109,20 +118,11 @@ pub(crate) fn code(errno: rustix::io::Errno) -> ErrorCode {
     }
 }
 
-/// Files and listings that one call may have open at once: each is a descriptor of the whole
-/// process, which other calls need too.
-const MAX_OPEN: usize = 128;
-
-/// The places for open files of one call.
-pub(crate) fn places() -> Arc<Semaphore> {
-    Arc::new(Semaphore::new(MAX_OPEN))
-}
-
 /// An open regular file in its place among those that a call may have.
 #[derive(Debug)]
 pub(crate) struct Held {
     file: File,
-    _place: OwnedSemaphorePermit,
+    _place: quota::Place,
 }
 
 impl Deref for Held {
@@ -155,17 +155,9 @@ pub(crate) struct Directory {
 #[derive(Clone, Debug)]
 pub(crate) struct OpenFile {
     pub(crate) file: Arc<Held>,
-    pub(crate) path: VirtualPath,
+    pub(crate) object: Object,
     pub(crate) read: bool,
     pub(crate) write: bool,
-}
-
-/// The entries of a directory that the guest may see, one at a time.
-#[expect(unreachable_pub, reason = "the generated bindings name it")]
-pub struct EntryStream {
-    pub(crate) entries: rustix::fs::Dir,
-    pub(crate) path: VirtualPath,
-    _place: OwnedSemaphorePermit,
 }
 
 /// Everything that a storage operation needs, cheap to clone into the I/O pool.
@@ -176,7 +168,14 @@ pub(crate) struct Storage {
     pub(crate) roots: Arc<Roots>,
     pub(crate) pool: tokio::runtime::Handle,
     pub(crate) exact_times: bool,
-    pub(crate) places: Arc<Semaphore>,
+    /// Where files and listings of this call, and of all calls, may be open.
+    pub(crate) places: OpenPlaces,
+    /// What this call has written and created.
+    pub(crate) quota: Arc<Quota>,
+    /// Casemate's own home, which no guest reaches.
+    pub(crate) own: Arc<OwnHome>,
+    /// Whether files with more than one name are refused.
+    pub(crate) strict_links: bool,
 }
 
 impl Storage {
@@ -191,32 +190,30 @@ impl Storage {
             .await?
     }
 
-    /// A place for one more open file; having no more ends the call.
-    fn place(&self) -> StorageResult<OwnedSemaphorePermit> {
-        Arc::clone(&self.places).try_acquire_owned().map_err(|_| {
-            StorageError::Trap(
-                LimitReached::count(Reason::LimitHandles, "open files", MAX_OPEN + 1, MAX_OPEN)
-                    .into(),
-            )
-        })
-    }
-
-    /// Asks whether `path` may be reached in this way, and records a refusal.
+    /// Asks whether an object may be reached in this way, and records a refusal.
     ///
     /// # Errors
     ///
     /// `no-entry` where nothing allows the guest to see the object, `not-permitted` where it
     /// may be seen in another way.
-    pub(crate) fn ask(&self, path: &VirtualPath, access: StorageAccess) -> StorageResult<()> {
-        match self.grant.decide(&Operation::Storage {
-            path,
-            access,
-            own: false,
-        }) {
+    pub(crate) fn ask(&self, object: &Object, access: StorageAccess) -> StorageResult<()> {
+        let Some(operation) = operation(object, access) else {
+            let reason = match access {
+                StorageAccess::Read | StorageAccess::Traverse => Reason::StorageRead,
+                StorageAccess::Write | StorageAccess::Remove => Reason::StorageWrite,
+            };
+            let _shown = self.refuse(
+                &object.path,
+                reason,
+                "it is in a file system of the kernel, and those are never reached",
+            );
+            return Err(ErrorCode::NoEntry.into());
+        };
+        match self.grant.decide(&operation) {
             Ok(_permit) => Ok(()),
             Err(denial) => {
                 self.trail.denied(&denial);
-                if self.visible(path) {
+                if self.visible(object) {
                     Err(ErrorCode::NotPermitted.into())
                 } else {
                     Err(ErrorCode::NoEntry.into())
@@ -225,16 +222,11 @@ impl Storage {
         }
     }
 
-    /// Whether the guest may know that `path` exists, without a record: all that may be read or
+    /// Whether the guest may know that an object exists, without a record: all that may be read or
     /// written, and what leads there, may be looked at.
-    pub(crate) fn visible(&self, path: &VirtualPath) -> bool {
-        self.grant
-            .decide(&Operation::Storage {
-                path,
-                access: StorageAccess::Traverse,
-                own: false,
-            })
-            .is_ok()
+    pub(crate) fn visible(&self, object: &Object) -> bool {
+        operation(object, StorageAccess::Traverse)
+            .is_some_and(|operation| self.grant.decide(&operation).is_ok())
     }
 
     /// Records the refusal of something that no rule could permit.
@@ -245,9 +237,13 @@ impl Storage {
         explanation: &str,
     ) -> StorageError {
         // The subject in the words of every other denial, made safe to show.
+        let access = match reason {
+            Reason::StorageWrite => StorageAccess::Write,
+            _ => StorageAccess::Read,
+        };
         let operation = Operation::Storage {
             path,
-            access: StorageAccess::Read,
+            access,
             own: false,
         };
         let subject = self.grant.explain(&operation).subject;
@@ -255,11 +251,25 @@ impl Storage {
         ErrorCode::NotPermitted.into()
     }
 
-    /// Asks to see the object at `path` (its metadata, its name).
-    pub(crate) fn ask_visible(&self, path: &VirtualPath) -> StorageResult<()> {
-        if self.visible(path) {
+    /// Asks to see an object (its metadata, its name).
+    pub(crate) fn ask_visible(&self, object: &Object) -> StorageResult<()> {
+        if self.visible(object) {
             return Ok(());
         }
-        self.ask(path, StorageAccess::Read)
+        self.ask(object, StorageAccess::Read)
     }
+}
+
+/// What the policy is asked; nothing where no policy could say yes.
+fn operation(object: &Object, access: StorageAccess) -> Option<Operation<'_>> {
+    let own = match object.standing {
+        Standing::Ordinary => false,
+        Standing::Own => true,
+        Standing::Kernel => return None,
+    };
+    Some(Operation::Storage {
+        path: &object.path,
+        access,
+        own,
+    })
 }

@@ -1,6 +1,7 @@
 //! Byte streams over open regular files, on the bounded I/O pool.
 
-use super::{Held, OpenFile};
+use super::{Held, OpenFile, Quota, Storage, StorageError};
+use crate::enforce::LimitReached;
 use bytes::Bytes;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -110,9 +111,46 @@ pub(crate) enum WriteAt {
 
 enum Writing {
     Idle,
-    Pending(JoinHandle<std::io::Result<usize>>),
-    Failed(std::io::Error),
+    Pending(JoinHandle<Result<usize, WriteError>>),
+    Failed(WriteError),
     Ended,
+}
+
+/// Why bytes were not written.
+#[derive(Debug)]
+pub(crate) enum WriteError {
+    Io(std::io::Error),
+    Limit(LimitReached),
+}
+
+impl From<std::io::Error> for WriteError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<LimitReached> for WriteError {
+    fn from(limit: LimitReached) -> Self {
+        Self::Limit(limit)
+    }
+}
+
+impl From<WriteError> for StreamError {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Io(error) => failed(error),
+            WriteError::Limit(limit) => Self::Trap(limit.into()),
+        }
+    }
+}
+
+impl From<WriteError> for StorageError {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Io(error) => error.into(),
+            WriteError::Limit(limit) => Self::Trap(limit.into()),
+        }
+    }
 }
 
 /// Writes to a file, one chunk at a time.
@@ -120,23 +158,52 @@ pub(crate) struct FileWriter {
     file: Arc<Held>,
     at: WriteAt,
     pool: Handle,
+    quota: Arc<Quota>,
     state: Writing,
 }
 
 impl FileWriter {
-    pub(crate) fn new(file: &OpenFile, at: WriteAt, pool: Handle) -> Self {
+    pub(crate) fn new(file: &OpenFile, at: WriteAt, storage: &Storage) -> Self {
         Self {
             file: Arc::clone(&file.file),
             at,
-            pool,
+            pool: storage.pool.clone(),
+            quota: Arc::clone(&storage.quota),
             state: Writing::Idle,
         }
     }
 }
 
-fn write(file: &File, at: WriteAt, bytes: &[u8]) -> std::io::Result<usize> {
+/// Writes all of `bytes`, which are charged to `quota` already; a gap that it leaves in the file is charged here.
+pub(crate) fn write(
+    file: &File,
+    at: WriteAt,
+    bytes: &[u8],
+    quota: &Quota,
+) -> Result<usize, WriteError> {
+    if bytes.is_empty() {
+        return Ok(0);
+    }
     let mut rest = bytes;
-    let mut at = at;
+    let written = charged_gap(file, at, quota).and_then(|()| write_all(file, at, &mut rest));
+    if let Err(error) = written {
+        quota.not_written(rest.len() as u64);
+        return Err(error);
+    }
+    Ok(bytes.len())
+}
+
+/// Charges what lies between the end of a file and the offset that is written to: as soon as something is
+/// written there, the file is as large.
+fn charged_gap(file: &File, at: WriteAt, quota: &Quota) -> Result<(), WriteError> {
+    let WriteAt::Offset(offset) = at else {
+        return Ok(());
+    };
+    let size = file.metadata()?.len();
+    Ok(quota.write(offset.saturating_sub(size))?)
+}
+
+fn write_all(file: &File, mut at: WriteAt, rest: &mut &[u8]) -> Result<(), WriteError> {
     while !rest.is_empty() {
         let count = match at {
             WriteAt::Offset(offset) => file.write_at(rest, offset)?,
@@ -145,17 +212,18 @@ fn write(file: &File, at: WriteAt, bytes: &[u8]) -> std::io::Result<usize> {
                 &[std::io::IoSlice::new(rest)],
                 0,
                 rustix::io::ReadWriteFlags::APPEND,
-            )?,
+            )
+            .map_err(std::io::Error::from)?,
         };
         if count == 0 {
-            return Err(std::io::ErrorKind::WriteZero.into());
+            return Err(std::io::Error::from(std::io::ErrorKind::WriteZero).into());
         }
-        rest = rest.get(count..).unwrap_or_default();
+        *rest = rest.get(count..).unwrap_or_default();
         if let WriteAt::Offset(offset) = &mut at {
             *offset = offset.saturating_add(count as u64);
         }
     }
-    Ok(bytes.len())
+    Ok(())
 }
 
 #[wasmtime_wasi_io::async_trait]
@@ -171,7 +239,7 @@ impl Pollable for FileWriter {
                     Writing::Idle
                 }
                 Ok(Err(error)) => Writing::Failed(error),
-                Err(error) => Writing::Failed(std::io::Error::other(error)),
+                Err(error) => Writing::Failed(std::io::Error::other(error).into()),
             };
         }
     }
@@ -188,7 +256,7 @@ impl FileWriter {
                 self.state = pending;
                 Ok(0)
             }
-            Writing::Failed(error) => Err(failed(error)),
+            Writing::Failed(error) => Err(error.into()),
             Writing::Ended => Err(StreamError::Closed),
         }
     }
@@ -201,9 +269,14 @@ impl OutputStream for FileWriter {
         if bytes.len() > permitted {
             return Err(StreamError::trap("more written than the stream allowed"));
         }
-        let file = Arc::clone(&self.file);
-        let at = self.at;
-        self.state = Writing::Pending(self.pool.spawn_blocking(move || write(&file, at, &bytes)));
+        self.quota
+            .write(bytes.len() as u64)
+            .map_err(WriteError::from)?;
+        let (file, quota, at) = (Arc::clone(&self.file), Arc::clone(&self.quota), self.at);
+        let task = self
+            .pool
+            .spawn_blocking(move || write(&file, at, &bytes, &quota));
+        self.state = Writing::Pending(task);
         Ok(())
     }
 

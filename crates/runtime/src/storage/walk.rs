@@ -1,9 +1,10 @@
 //! The walk from a bound root to an object.
 
-use super::{Directory, Storage, StorageError, StorageResult, beneath};
+use super::standing::{Identity, identity};
+use super::{Directory, Object, Standing, Storage, StorageError, StorageResult, beneath, spelling};
 use crate::wasi::bindings::filesystem::types::ErrorCode;
 use casemate_policy::{MountPlace, Reason, StorageAccess, VirtualPath};
-use rustix::fs::{AtFlags, FileType, Mode, OFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
@@ -31,10 +32,12 @@ pub(crate) struct Located {
     pub(crate) parent: OwnedFd,
     /// The object's name below `parent`.
     pub(crate) name: Option<String>,
-    /// Canonical path of the object.
-    pub(crate) path: VirtualPath,
+    /// The object, as it is judged.
+    pub(crate) object: Object,
     /// What is there now, if anything.
     pub(crate) kind: Option<FileType>,
+    /// Which object that is.
+    pub(super) identity: Option<Identity>,
     /// The path ended in a slash, so only a directory will do.
     pub(crate) directory_wanted: bool,
 }
@@ -46,19 +49,36 @@ pub(super) fn peek(parent: BorrowedFd<'_>, name: &str) -> rustix::io::Result<Own
     beneath::open(parent, name, OFlags::PATH, Mode::empty())
 }
 
-/// What kind of object an open handle refers to.
-pub(super) fn kind_of(handle: impl AsFd) -> rustix::io::Result<FileType> {
-    Ok(FileType::from_raw_mode(rustix::fs::fstat(handle)?.st_mode))
+/// A directory that the walk has gone into.
+pub(super) struct Opened {
+    pub(super) handle: OwnedFd,
+    pub(super) standing: Standing,
+    pub(super) identity: Identity,
 }
 
 impl Storage {
-    /// Opens the directory that a handle stands for, without following any symlink.
-    pub(super) fn open_directory(&self, directory: &Directory) -> StorageResult<OwnedFd> {
+    /// The standing of what was found below a directory: in Casemate's home all is Casemate's.
+    fn standing_below(
+        &self,
+        parent: &Opened,
+        handle: &OwnedFd,
+        stat: &Stat,
+    ) -> StorageResult<Standing> {
+        match parent.standing {
+            Standing::Ordinary => Ok(self.own.standing(handle, stat, Some(parent.identity.0))?),
+            standing => Ok(standing),
+        }
+    }
+
+    /// Opens the directory that a handle stands for, without following any symlink. Whether the guest may
+    /// use it depends on its standing, which the caller asks about.
+    pub(super) fn open_directory(&self, directory: &Directory) -> StorageResult<Opened> {
         let (host, skip) = match &directory.mount.place {
             MountPlace::Root(root) => {
                 let Some(host) = self.roots.get(root) else {
                     // `decide` knows that the root is not bound and says so.
-                    self.ask(&directory.path, StorageAccess::Traverse)?;
+                    let object = Object::ordinary(directory.path.clone());
+                    self.ask(&object, StorageAccess::Traverse)?;
                     return Err(ErrorCode::NoEntry.into());
                 };
                 (host.clone(), 1)
@@ -69,13 +89,25 @@ impl Storage {
             ),
         };
         // A person chose this path, so its own symlinks are theirs to follow.
-        let mut current = rustix::fs::open(
+        let handle = rustix::fs::open(
             &host,
             OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC,
             Mode::empty(),
         )?;
+        let stat = rustix::fs::fstat(&handle)?;
+        let mut current = Opened {
+            standing: self.own.standing(&handle, &stat, None)?,
+            identity: identity(&stat),
+            handle,
+        };
         for component in directory.path.components().skip(skip) {
-            current = beneath::open(&current, component, DIRECTORY, Mode::empty())?;
+            let handle = beneath::open(&current.handle, component, DIRECTORY, Mode::empty())?;
+            let stat = rustix::fs::fstat(&handle)?;
+            current = Opened {
+                standing: self.standing_below(&current, &handle, &stat)?,
+                identity: identity(&stat),
+                handle,
+            };
         }
         Ok(current)
     }
@@ -107,7 +139,7 @@ impl Storage {
         }
         let mut walk = Walk {
             base: directory,
-            base_handle: self.open_directory(directory)?,
+            opened: self.open_directory(directory)?,
             below: Vec::new(),
             pending: path.split('/').map(Step::asked).collect(),
             directory_wanted: wants_directory(path),
@@ -150,24 +182,25 @@ impl Storage {
             .iter()
             .all(|step| matches!(step.component.as_str(), "" | "."));
         let path = walk.path()?.join(name).map_err(|_| ErrorCode::Invalid)?;
+        let found = self.find(walk.top(), name)?;
+        let object = Object {
+            path,
+            standing: match &found {
+                Some(found) => found.standing,
+                None => walk.top().standing,
+            },
+        };
         // What the guest may not see is absent, whatever it is: all that follows is alike.
-        let seen = match peek(walk.top(), name) {
-            Ok(_) if !self.visible(&path) => Err(rustix::io::Errno::NOENT),
-            seen => seen,
-        };
-        let handle = match seen {
-            Ok(handle) => handle,
-            Err(rustix::io::Errno::NOENT) if last => {
-                return walk.arrived(name, path, None).map(Some);
+        let Some(found) = found.filter(|_| self.visible(&object)) else {
+            if last {
+                return walk.arrived(name, object, None).map(Some);
             }
-            Err(rustix::io::Errno::NOENT) => {
-                // Ask, so that a walk through a place out of reach is on record.
-                self.ask(&path, StorageAccess::Traverse)?;
-                return Err(ErrorCode::NoEntry.into());
-            }
-            Err(errno) => return Err(errno.into()),
+            // Ask, so that a walk through a place out of reach is on record.
+            self.ask(&object, StorageAccess::Traverse)?;
+            return Err(ErrorCode::NoEntry.into());
         };
-        let kind = kind_of(&handle)?;
+        let kind = FileType::from_raw_mode(found.stat.st_mode);
+        let handle = found.handle;
         match kind {
             FileType::Symlink if !last || follow == Follow::Yes || walk.directory_wanted => {
                 walk.links += 1;
@@ -178,7 +211,7 @@ impl Storage {
                 let target = target.to_str().map_err(|_| ErrorCode::Invalid)?;
                 // What an absolute target says is a fact about the host, also in the record.
                 if target.starts_with('/') {
-                    return Err(self.link_leads_out(&path));
+                    return Err(self.link_leads_out(&object));
                 }
                 if target.is_empty() || target.len() > MAX_PATH {
                     return Err(ErrorCode::NoEntry.into());
@@ -186,7 +219,7 @@ impl Storage {
                 if last && wants_directory(target) {
                     walk.directory_wanted = true;
                 }
-                let link = Rc::new(path);
+                let link = Rc::new(object);
                 for component in target.rsplit('/') {
                     walk.pending.push_front(Step {
                         component: component.to_owned(),
@@ -202,26 +235,50 @@ impl Storage {
                 if walk.directory_wanted && kind != FileType::Directory {
                     return Err(ErrorCode::NotDirectory.into());
                 }
-                walk.arrived(name, path, Some(kind)).map(Some)
+                walk.arrived(name, object, Some(&found.stat)).map(Some)
             }
             FileType::Directory => {
                 if walk.below.len() >= MAX_DEPTH {
                     return Err(ErrorCode::NameTooLong.into());
                 }
-                walk.below.push((handle, name.to_owned()));
+                let opened = Opened {
+                    handle,
+                    standing: object.standing,
+                    identity: identity(&found.stat),
+                };
+                walk.below.push((opened, name.to_owned()));
                 Ok(None)
             }
             _ => Err(ErrorCode::NotDirectory.into()),
         }
     }
 
+    /// Looks for `name` in a directory, without a right to its content; `None` where there is nothing of
+    /// exactly that name.
+    fn find(&self, parent: &Opened, name: &str) -> StorageResult<Option<Found>> {
+        let handle = match peek(parent.handle.as_fd(), name) {
+            Ok(handle) => handle,
+            Err(rustix::io::Errno::NOENT) => return Ok(None),
+            Err(errno) => return Err(errno.into()),
+        };
+        let stat = rustix::fs::fstat(&handle)?;
+        if !spelling::is_exact(parent.handle.as_fd(), name, &stat)? {
+            return Ok(None);
+        }
+        Ok(Some(Found {
+            standing: self.standing_below(parent, &handle, &stat)?,
+            handle,
+            stat,
+        }))
+    }
+
     /// Puts a symlink that leads out of its directory on record, under its own name.
-    pub(super) fn link_leads_out(&self, link: &VirtualPath) -> StorageError {
+    pub(super) fn link_leads_out(&self, link: &Object) -> StorageError {
         if let Err(error) = self.ask_visible(link) {
             return error;
         }
         self.refuse(
-            link,
+            &link.path,
             Reason::StorageLink,
             "this symbolic link leads out of what is granted, so it is not followed or shown",
         )
@@ -245,9 +302,10 @@ impl Storage {
         }
         if let Ok(target) = VirtualPath::parse(&format!("/{}", target.join("/"))) {
             // Whatever the verdict on the target itself: the way there is refused.
+            let target = Object::ordinary(target);
             if self.ask(&target, StorageAccess::Read).is_ok() {
                 return self.refuse(
-                    &target,
+                    &target.path,
                     Reason::StorageRead,
                     "a path is followed below the directory it is opened in, never out of it",
                 );
@@ -275,7 +333,7 @@ fn wants_directory(path: &str) -> bool {
 /// A component that is still to be walked, and the symlink that it comes from.
 struct Step {
     component: String,
-    link: Option<Rc<VirtualPath>>,
+    link: Option<Rc<Object>>,
 }
 
 impl Step {
@@ -287,20 +345,25 @@ impl Step {
     }
 }
 
+/// What the walk found under a name.
+struct Found {
+    handle: OwnedFd,
+    stat: Stat,
+    standing: Standing,
+}
+
 struct Walk<'a> {
     base: &'a Directory,
-    base_handle: OwnedFd,
-    below: Vec<(OwnedFd, String)>,
+    opened: Opened,
+    below: Vec<(Opened, String)>,
     pending: VecDeque<Step>,
     directory_wanted: bool,
     links: usize,
 }
 
 impl Walk<'_> {
-    fn top(&self) -> BorrowedFd<'_> {
-        self.below
-            .last()
-            .map_or(self.base_handle.as_fd(), |(handle, _)| handle.as_fd())
+    fn top(&self) -> &Opened {
+        self.below.last().map_or(&self.opened, |(opened, _)| opened)
     }
 
     fn path(&self) -> StorageResult<VirtualPath> {
@@ -313,35 +376,41 @@ impl Walk<'_> {
 
     fn into_top(mut self) -> OwnedFd {
         match self.below.pop() {
-            Some((handle, _)) => handle,
-            None => self.base_handle,
+            Some((opened, _)) => opened.handle,
+            None => self.opened.handle,
         }
     }
 
     fn arrived(
         &mut self,
         name: &str,
-        path: VirtualPath,
-        kind: Option<FileType>,
+        object: Object,
+        stat: Option<&Stat>,
     ) -> StorageResult<Located> {
         Ok(Located {
-            parent: self.top().try_clone_to_owned()?,
+            parent: self.top().handle.try_clone()?,
             name: Some(name.to_owned()),
-            path,
-            kind,
+            object,
+            kind: stat.map(|stat| FileType::from_raw_mode(stat.st_mode)),
+            identity: stat.map(identity),
             directory_wanted: self.directory_wanted,
         })
     }
 
     /// The path ended at a directory of the walk itself (`.`, `a/..`, `a/b/..`).
     fn arrived_at_directory(mut self) -> StorageResult<Located> {
-        let path = self.path()?;
+        let object = Object {
+            path: self.path()?,
+            standing: self.top().standing,
+        };
+        let identity = self.top().identity;
         let name = self.below.pop().map(|(_, name)| name);
         Ok(Located {
             parent: self.into_top(),
             name,
-            path,
+            object,
             kind: Some(FileType::Directory),
+            identity: Some(identity),
             directory_wanted: true,
         })
     }

@@ -33,6 +33,7 @@ mod generated {
             "wasi:filesystem/types.[method]descriptor.unlink-file-at": async | trappable,
             "wasi:filesystem/types.[method]descriptor.write": async | trappable,
             "wasi:filesystem/types.[method]descriptor.is-same-object": async | trappable,
+            "wasi:filesystem/types.[method]directory-entry-stream.read-directory-entry": async | trappable,
             default: trappable,
         },
         trappable_error_type: {

@@ -186,18 +186,24 @@ impl types::Host for Guest {
 }
 
 impl types::HostDirectoryEntryStream for Guest {
-    fn read_directory_entry(
+    async fn read_directory_entry(
         &mut self,
         stream: Resource<EntryStream>,
     ) -> StorageResult<Option<types::DirectoryEntry>> {
-        let storage = self.storage().clone();
-        let stream = self.table_mut().get_mut(&stream)?;
-        Ok(storage
-            .next_entry(stream)?
-            .map(|(kind, name)| types::DirectoryEntry {
-                type_: descriptor_type(kind),
-                name,
-            }))
+        loop {
+            let entries = self.table_mut().get_mut(&stream)?;
+            if let Some(next) = entries.next() {
+                return Ok(next?.map(|(kind, name)| types::DirectoryEntry {
+                    type_: descriptor_type(kind),
+                    name,
+                }));
+            }
+            let listing = entries.listing();
+            let batch = self
+                .io(move |storage| storage.more_entries(&listing))
+                .await?;
+            self.table_mut().get_mut(&stream)?.take(batch);
+        }
     }
 
     fn drop(&mut self, stream: Resource<EntryStream>) -> wasmtime::Result<()> {
@@ -224,9 +230,8 @@ impl types::HostDescriptor for Guest {
         offset: u64,
     ) -> StorageResult<Resource<DynOutputStream>> {
         let file = self.writable_file(&descriptor)?;
-        let pool = self.storage().pool.clone();
-        let stream: DynOutputStream =
-            Box::new(FileWriter::new(&file, WriteAt::Offset(offset), pool));
+        let at = WriteAt::Offset(offset);
+        let stream: DynOutputStream = Box::new(FileWriter::new(&file, at, self.storage()));
         Ok(self.table_mut().push(stream)?)
     }
 
@@ -235,8 +240,8 @@ impl types::HostDescriptor for Guest {
         descriptor: Resource<Descriptor>,
     ) -> StorageResult<Resource<DynOutputStream>> {
         let file = self.writable_file(&descriptor)?;
-        let pool = self.storage().pool.clone();
-        let stream: DynOutputStream = Box::new(FileWriter::new(&file, WriteAt::End, pool));
+        let at = WriteAt::End;
+        let stream: DynOutputStream = Box::new(FileWriter::new(&file, at, self.storage()));
         Ok(self.table_mut().push(stream)?)
     }
 
@@ -326,7 +331,7 @@ impl types::HostDescriptor for Guest {
         offset: u64,
     ) -> StorageResult<u64> {
         let file = self.writable_file(&descriptor)?;
-        self.io(move |_storage| Ok(file.file.write_at(&buffer, offset)? as u64))
+        self.io(move |storage| storage.write(&file, &buffer, offset))
             .await
     }
 
@@ -477,11 +482,11 @@ impl types::HostDescriptor for Guest {
     async fn symlink_at(
         &mut self,
         descriptor: Resource<Descriptor>,
-        _target: String,
+        target: String,
         path: String,
     ) -> StorageResult<()> {
         let directory = self.mutable_directory(&descriptor)?;
-        self.io(move |storage| storage.symlink(&directory, &path))
+        self.io(move |storage| storage.symlink(&directory, &target, &path))
             .await
     }
 

@@ -1,5 +1,5 @@
 //! Files: what is granted works, nothing else is read, changed or told
-//! (cases S049–S063, S065, S066, S069, S072).
+//! (cases S039–S042, S049–S063, S065, S066, S068–S073).
 
 mod changes;
 mod denied;
@@ -7,11 +7,16 @@ mod escapes;
 mod grants;
 pub(crate) mod guest;
 mod links;
+mod namespace;
+mod own;
+mod quota;
+mod second_names;
+mod serving;
 mod tools;
 
 use crate::fixture::{Fixture, reason};
 use casemate_policy::RootName;
-use casemate_runtime::{CallReport, Outcome};
+use casemate_runtime::{CallReport, Outcome, RuntimeBuilder};
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -21,7 +26,7 @@ use std::path::{Path, PathBuf};
 /// First bytes of the file that no guest may ever see.
 const MARKER: &str = "XOUTSIDE-MARKER";
 
-const READ_WRITE: &str = r#"
+pub(crate) const READ_WRITE: &str = r#"
 permissions:
   storage:
     allow:
@@ -29,7 +34,7 @@ permissions:
         access: ["read", "write"]
 "#;
 
-const READ_ONLY: &str = r#"
+pub(crate) const READ_ONLY: &str = r#"
 permissions:
   storage:
     allow:
@@ -63,8 +68,8 @@ fn this_run_says_whether_it_has_openat2() {
 }
 
 /// A workspace with files, links and special files, something outside of it, and a guest.
-struct Site {
-    fixture: Fixture,
+pub(crate) struct Site {
+    pub(crate) fixture: Fixture,
 }
 
 /// What a guest was told.
@@ -72,14 +77,24 @@ type Answer = Result<Value, String>;
 
 impl Site {
     /// A site whose component `evil` has this policy.
-    fn new(policy: &str) -> Self {
+    pub(crate) fn new(policy: &str) -> Self {
+        Self::configured(policy, |builder| builder)
+    }
+
+    /// A site with one more root.
+    pub(crate) fn with_root(name: &str, directory: &Path, policy: &str) -> Self {
+        let name = name.parse::<RootName>().unwrap();
+        Self::configured(policy, |builder| builder.root(name, directory))
+    }
+
+    fn configured(policy: &str, configure: impl FnOnce(RuntimeBuilder) -> RuntimeBuilder) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let workspace = directory.path().join("ws");
         let config = directory.path().join("config");
         plant(directory.path());
         let root = |name: &str| name.parse::<RootName>().unwrap();
         let fixture = Fixture::in_directory(directory, |builder| {
-            builder
+            configure(builder)
                 .root(root("workspace"), workspace)
                 .root(root("config"), config)
         });
@@ -89,7 +104,7 @@ impl Site {
     }
 
     /// Installs the guest once more, under another name and policy.
-    fn install(&self, name: &str, policy: &str) {
+    pub(crate) fn install(&self, name: &str, policy: &str) {
         self.fixture.install(name, &guest::guest(), policy);
     }
 
@@ -98,7 +113,7 @@ impl Site {
     }
 
     /// One call of `evil` or, with `name:function`, of another component.
-    fn call(&self, function: &str, arguments: Value) -> CallReport {
+    pub(crate) fn call(&self, function: &str, arguments: Value) -> CallReport {
         let (name, function) = function.split_once(':').unwrap_or(("evil", function));
         let tool = format!("{name}_{}", function.replace('-', "_"));
         let report = self.fixture.call(&tool, arguments);
@@ -179,7 +194,7 @@ fn at(path: &str) -> Value {
 }
 
 /// Arguments of the functions that name a path and may follow a symlink at its end.
-fn seen(path: &str, follow: bool) -> Value {
+pub(crate) fn seen(path: &str, follow: bool) -> Value {
     let how: &[&str] = if follow { &["symlink-follow"] } else { &[] };
     json!({"mount": 0, "how": how, "path": path})
 }
@@ -190,7 +205,7 @@ fn reading(path: &str) -> Value {
 }
 
 /// Arguments of the functions that open a file, following symlinks.
-fn opening(path: &str, open: &[&str], purpose: &[&str]) -> Value {
+pub(crate) fn opening(path: &str, open: &[&str], purpose: &[&str]) -> Value {
     json!({"mount": 0, "how": ["symlink-follow"], "path": path, "open": open, "for": purpose})
 }
 

@@ -12,6 +12,7 @@ mod common;
 #[path = "../common/fixture.rs"]
 mod fixture;
 
+mod alone;
 mod ambient;
 mod compiling;
 mod differential;

@@ -20,7 +20,7 @@ fn this_binary(arguments: &[&str]) -> Output {
 }
 
 /// Runs in a thread whose children have no `openat2`; other threads keep theirs.
-fn where_openat2_is_blocked<T: Send>(run: impl FnOnce() -> T + Send) -> T {
+pub(crate) fn where_openat2_is_blocked<T: Send>(run: impl FnOnce() -> T + Send) -> T {
     let filter = SeccompFilter::new(
         BTreeMap::from([(OPENAT2, Vec::new())]),
         SeccompAction::Allow,

@@ -139,7 +139,7 @@ fn what_a_handle_tells_of_itself_is_what_was_granted() {
 #[test]
 fn a_stream_that_failed_tells_a_code_and_nothing_of_the_host() {
     let site = Site::new(READ_WRITE);
-    let handle = || opening("notes.txt", &[], &["write"]);
+    let handle = || reading("notes.txt");
     assert_eq!(
         site.allowed("explain-failure", handle()),
         json!("the operation failed")

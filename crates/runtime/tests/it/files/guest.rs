@@ -12,7 +12,7 @@ const ANSWER: &str = "(i32.const 1024)";
 
 /// Functions that open a file first: name, answer, further parameters in WIT and WAT, and what
 /// they do with the descriptor `$d`.
-const OPENING: [(&str, &str, &str, &str, &str); 20] = [
+const OPENING: [(&str, &str, &str, &str, &str); 23] = [
     ("open", "u32", "", "", ""),
     (
         "stat",
@@ -63,7 +63,28 @@ const OPENING: [(&str, &str, &str, &str, &str); 20] = [
         "(call $append-via-stream (local.get $d) (i32.const 1024))
          (call $send (local.get $b) (local.get $l))",
     ),
-    // What is told of a stream that failed: it writes where no file can reach.
+    (
+        "write-at",
+        "u64",
+        ", offset: u64, bytes: list<u8>",
+        "(param $at i64) (param $b i32) (param $l i32)",
+        "(call $write (local.get $d) (local.get $b) (local.get $l) (local.get $at) (i32.const 1024))",
+    ),
+    // Appends 4,096 bytes so many times, whatever is answered.
+    (
+        "append-for-long",
+        "u32",
+        ", times: u32",
+        "(param $times i32)",
+        "(call $append-via-stream (local.get $d) (i32.const 1024))
+         (if (i32.eqz (i32.load8_u (i32.const 1024))) (then (loop $again
+           (call $flush (i32.load (i32.const 1028)) (i32.const 0) (i32.const 4096) (i32.const 2048))
+           (local.set $times (i32.sub (local.get $times) (i32.const 1)))
+           (br_if $again (local.get $times)))))",
+    ),
+    // How many entries a directory has, without keeping them.
+    ("count", "u32", "", "", "(call $counted (local.get $d))"),
+    // What is told of a stream that failed: it reads where no file can reach.
     (
         "explain-failure",
         "string",
@@ -234,9 +255,9 @@ const SHARED: &str = r#"
       (i32.store8 (i32.const 1024) (i32.const 1)) (i32.store8 (i32.const 1028) (i32.const 13)))))))
 ;; Leaves the error of a stream at 2056.
 (func $fail (param $d i32)
-  (call $write-via-stream (local.get $d) (i64.const 0x7fffffffffffffff) (i32.const 1024))
+  (call $read-via-stream (local.get $d) (i64.const -1) (i32.const 1024))
   (if (i32.load8_u (i32.const 1024)) (then (unreachable)))
-  (call $flush (i32.load (i32.const 1028)) (i32.const 0) (i32.const 16) (i32.const 2048))
+  (call $blocking-read (i32.load (i32.const 1028)) (i64.const 16) (i32.const 2048))
   (if (i32.ne (i32.load8_u (i32.const 2048)) (i32.const 1)) (then (unreachable)))
   (if (i32.load8_u (i32.const 2052)) (then (unreachable))))
 ;; All entries of a directory, at most 2,700.
@@ -258,6 +279,63 @@ const SHARED: &str = r#"
     (br $more)))
   (i32.store (i32.const 1028) (i32.const 32768))
   (i32.store (i32.const 1032) (local.get $count)))
+;; Counts the entries of a directory.
+(func $counted (param $d i32) (local $s i32) (local $count i32) (local $heap i32)
+  (call $read-directory (local.get $d) (i32.const 1024))
+  (if (i32.load8_u (i32.const 1024)) (then (return)))
+  (local.set $s (i32.load (i32.const 1028)))
+  (local.set $heap (global.get $next))
+  (block $end (loop $more
+    (global.set $next (local.get $heap))
+    (call $entry (local.get $s) (i32.const 2048))
+    (br_if $end (i32.load8_u (i32.const 2048)))
+    (br_if $end (i32.eqz (i32.load8_u (i32.const 2052))))
+    (local.set $count (i32.add (local.get $count) (i32.const 1)))
+    (br $more)))
+  (i32.store (i32.const 1028) (local.get $count)))
+;; Writes a number as eight digits at 512.
+(func $digits (param $number i32) (local $at i32)
+  (local.set $at (i32.const 520))
+  (loop $again
+    (local.set $at (i32.sub (local.get $at) (i32.const 1)))
+    (i32.store8 (local.get $at) (i32.add (i32.const 48) (i32.rem_u (local.get $number) (i32.const 10))))
+    (local.set $number (i32.div_u (local.get $number) (i32.const 10)))
+    (br_if $again (i32.gt_u (local.get $at) (i32.const 512)))))
+;; Makes directories or files with numbers as names; how often that went well.
+(func (export "make-many") (param $m i32) (param $files i32) (param $times i32) (result i32)
+  (local $base i32) (local $count i32)
+  (local.set $base (call $mount (local.get $m)))
+  (block $end (loop $again
+    (br_if $end (i32.eqz (local.get $times)))
+    (local.set $times (i32.sub (local.get $times) (i32.const 1)))
+    (call $digits (local.get $times))
+    (if (local.get $files)
+      (then
+        (call $open-at (local.get $base) (i32.const 0) (i32.const 512) (i32.const 8) (i32.const 1) (i32.const 2) (i32.const 1024))
+        (if (i32.eqz (i32.load8_u (i32.const 1024))) (then (call $drop (i32.load (i32.const 1028))))))
+      (else (call $create-directory-at (local.get $base) (i32.const 512) (i32.const 8) (i32.const 1024))))
+    (br_if $again (i32.load8_u (i32.const 1024)))
+    (local.set $count (i32.add (local.get $count) (i32.const 1)))
+    (br $again)))
+  (local.get $count))
+;; Holds a file open until a sign appears; then the code of reading it on, and of opening it again, 255 for well.
+(func (export "linger") (param $m i32) (param $p i32) (param $n i32) (param $sp i32) (param $sn i32) (result i32)
+  (local $base i32) (local $held i32) (local $heap i32)
+  (local.set $base (call $mount (local.get $m)))
+  (call $open-at (local.get $base) (i32.const 1) (local.get $p) (local.get $n) (i32.const 0) (i32.const 1) (i32.const 1024))
+  (if (i32.load8_u (i32.const 1024)) (then unreachable))
+  (local.set $held (i32.load (i32.const 1028)))
+  (local.set $heap (global.get $next))
+  (loop $again
+    (call $stat-at (local.get $base) (i32.const 1) (local.get $sp) (local.get $sn) (i32.const 2048))
+    (br_if $again (i32.load8_u (i32.const 2048))))
+  (i32.store (i32.const 16) (i32.const 255))
+  (i32.store (i32.const 20) (i32.const 255))
+  (call $read (local.get $held) (i64.const 64) (i64.const 0) (i32.const 1024))
+  (if (i32.load8_u (i32.const 1024)) (then (i32.store (i32.const 16) (i32.load8_u (i32.const 1028)))))
+  (call $open-at (local.get $base) (i32.const 1) (local.get $p) (local.get $n) (i32.const 0) (i32.const 1) (i32.const 1024))
+  (if (i32.load8_u (i32.const 1024)) (then (i32.store (i32.const 20) (i32.load8_u (i32.const 1028)))))
+  (i32.const 16))
 (func (export "mounts") (result i32) (call $directories (i32.const 1024)) (i32.const 1024))
 (func (export "guess") (param i32) (result i32) (call $stat (local.get 0) (i32.const 1024)) (i32.const 1024))
 (func (export "set-times-at") (param i32 i32 i32 i32) (result i32)
@@ -335,6 +413,8 @@ world evil {
   export link-at: func(mount: u32, how: path-flags, path: string, to-mount: u32, to: string) -> result<_, error-code>;
   export rename-at: func(mount: u32, path: string, to-mount: u32, to: string) -> result<_, error-code>;
   export hold: func(mount: u32, path: string, times: u32) -> u32;
+  export make-many: func(mount: u32, files: bool, times: u32) -> u32;
+  export linger: func(mount: u32, path: string, sign: string) -> tuple<u32, u32>;
   export hammer: func(mount: u32, path: string, times: u32) -> tuple<u32, u32>;
 ";
 

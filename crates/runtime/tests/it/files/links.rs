@@ -213,7 +213,7 @@ fn s052_slashes_at_the_end_change_nothing() {
 }
 
 #[test]
-fn s053_a_guest_makes_no_symlink() {
+fn s053_without_the_right_a_guest_makes_no_symlink() {
     let site = Site::new(READ_WRITE);
     for target in [
         "../../../../etc/passwd",
@@ -232,28 +232,6 @@ fn s053_a_guest_makes_no_symlink() {
 }
 
 #[test]
-fn s055_a_guest_makes_no_hard_link() {
-    let site = Site::new(READ_WRITE);
-    let link = |from: &str, to: &str, follow: &[&str]| json!({"mount": 0, "how": follow, "path": from, "to-mount": 0, "to": to});
-    for (from, to) in [
-        ("notes.txt", "hard"),
-        ("sub/inner.txt", "hard"),
-        ("absolute", "hard"),
-        ("missing", "hard"),
-    ] {
-        for follow in [&[][..], &["symlink-follow"]] {
-            let subject = format!("storage link /workspace/{from} -> /workspace/{to}");
-            site.refused(
-                "link-at",
-                link(from, to, follow),
-                "not-permitted",
-                (LINK, &subject),
-            );
-        }
-    }
-}
-
-#[test]
 fn s057_a_hard_link_of_the_host_is_the_file_itself() {
     let site = Site::new(READ_WRITE);
     std::fs::write(site.host("outside/shared.txt"), "shared").unwrap();
@@ -264,6 +242,34 @@ fn s057_a_hard_link_of_the_host_is_the_file_itself() {
         site.allowed("stat-at", seen("hard", false))["link-count"],
         json!(2)
     );
+}
+
+#[test]
+fn s057_with_strict_links_a_file_with_two_names_is_refused() {
+    let site = Site::configured(READ_WRITE, |builder| builder.strict_links(true));
+    std::fs::write(site.host("outside/shared.txt"), MARKER).unwrap();
+    std::fs::hard_link(site.host("outside/shared.txt"), site.host("ws/hard")).unwrap();
+    let denied = (LINK, subject("hard"));
+    for purpose in [&["read"][..], &["write"], &["read", "write"], &[]] {
+        site.refused(
+            "open",
+            opening("hard", &[], purpose),
+            "not-permitted",
+            (denied.0, &denied.1),
+        );
+    }
+    site.refused(
+        "open",
+        opening("hard", &["truncate"], &["write"]),
+        "not-permitted",
+        (denied.0, &denied.1),
+    );
+    assert_eq!(site.content("outside/shared.txt"), MARKER);
+    // A file with one name is read, and that one again once its other name is gone.
+    assert_eq!(text(&site.allowed("read", reading("notes.txt"))), "notes");
+    std::fs::write(site.host("outside/shared.txt"), "harmless").unwrap();
+    std::fs::remove_file(site.host("outside/shared.txt")).unwrap();
+    assert_eq!(text(&site.allowed("read", reading("hard"))), "harmless");
 }
 
 #[test]
