@@ -1,16 +1,18 @@
-//! Measures Casemate beside a minimal rmcp server, in the same run.
+//! Measures Casemate beside a minimal rmcp server or a stock WASI host, in the same run.
 //!
 //! ```text
 //! cargo run --release -p casemate-bench -- run [--calls N] [--casemate PATH]
 //! cargo run --release -p casemate-bench -- http [--calls N] [--casemate PATH]
 //! cargo run --release -p casemate-bench -- startup [--rounds N] [--casemate PATH]
 //! cargo run --release -p casemate-bench -- parts [--calls N]
+//! cargo run --release -p casemate-bench -- files [--rounds N]
 //! ```
 
 #![expect(clippy::print_stdout, reason = "a measuring program for the terminal")]
 
 mod client;
 mod echo;
+mod files;
 mod guests;
 mod http;
 mod parts;
@@ -55,6 +57,7 @@ fn main() -> anyhow::Result<()> {
         "http" => http::run(&options),
         "startup" => startup::run(&options),
         "parts" => parts::run(&options),
-        other => bail!("unknown measurement {other}: run, http, startup, parts"),
+        "files" => files::run(&options),
+        other => bail!("unknown measurement {other}: run, http, startup, parts, files"),
     }
 }

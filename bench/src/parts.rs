@@ -10,7 +10,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
-struct Nowhere;
+/// Keeps no records.
+pub(crate) struct Nowhere;
 
 impl AuditSink for Nowhere {
     fn ready(&self) -> Result<(), AuditUnavailable> {
