@@ -1,4 +1,5 @@
 use super::*;
+use crate::error::PolicyErrorKind;
 use crate::policy::Policy;
 
 fn grant(permission: Permission) -> PolicyEdit {
@@ -257,10 +258,17 @@ fn other_rules_that_decide_are_named() {
 }
 
 #[test]
-fn what_is_not_enforced_is_not_written() {
-    let error = edit("", &limit("written", "1Mi")).unwrap_err();
-    assert!(matches!(error, EditError::Refused { .. }), "{error}");
-    assert!(error.to_string().contains("not enforced yet"));
+fn a_file_with_what_is_not_enforced_is_left_alone() {
+    let text = "version: \"1.0\"\npermissions:\n  environment:\n    allow:\n      - key: A\n        secret: a\n";
+    for change in [grant(environment("B")), limit("memory", "1Gi")] {
+        match edit(text, &change) {
+            Err(EditError::Policy(error)) => {
+                assert_eq!(error.kind, PolicyErrorKind::NotEnforced);
+                assert_eq!(error.line, 6);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
 #[test]

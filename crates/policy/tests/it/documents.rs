@@ -86,25 +86,6 @@ fn the_examples_that_users_are_shown_load_without_a_warning() {
 }
 
 #[test]
-fn the_policies_in_the_documentation_load() {
-    let text =
-        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/policy.md"))
-            .unwrap();
-    let mut seen = 0;
-    for block in text.split("```yaml\n").skip(1) {
-        let block = block.split("```").next().unwrap();
-        // Sections stand there as they do below `permissions`.
-        let whole = match block.starts_with("version") {
-            true => block.to_owned(),
-            false => with(block),
-        };
-        assert_eq!(policy(&whole).warnings(), [], "{block}");
-        seen += 1;
-    }
-    assert!(seen >= 5, "{seen}");
-}
-
-#[test]
 fn s144_typos_are_errors_with_place() {
     // The text, the line and column of the mistake, what the message names, and the hint.
     let cases: &[(&str, (u32, u32), &str, &str)] = &[

@@ -8,6 +8,7 @@ mod fuzzed;
 mod links;
 mod network;
 mod properties;
+mod reference;
 mod storage;
 
 use std::collections::BTreeSet;
