@@ -145,8 +145,9 @@ impl Round {
 /// Truncates the file and writes it anew in pieces, with pauses between them.
 fn in_place(path: &Path, text: &str, pause: Duration) -> Duration {
     let mut worst = Duration::ZERO;
-    let mut file = File::create(path).unwrap();
+    // Before the file is truncated, which can take its time on a busy disk.
     let mut last = Instant::now();
+    let mut file = File::create(path).unwrap();
     // So that one of the pieces ends where a deny list would begin.
     let middle = text.find("    deny:").unwrap_or(text.len() / 2);
     let (start, end) = text.split_at(middle);
@@ -170,8 +171,8 @@ fn renamed(path: &Path, text: &str) -> Duration {
 /// Moves the old file away, writes the new one, and removes the old one.
 fn with_a_backup(path: &Path, text: &str) -> Duration {
     let backup = path.with_extension("yaml~");
-    std::fs::rename(path, &backup).unwrap();
     let absent = Instant::now();
+    std::fs::rename(path, &backup).unwrap();
     std::fs::write(path, text).unwrap();
     let pause = absent.elapsed();
     std::fs::remove_file(&backup).unwrap();
