@@ -318,7 +318,7 @@ const SHARED: &str = r#"
     (local.set $count (i32.add (local.get $count) (i32.const 1)))
     (br $again)))
   (local.get $count))
-;; Holds a file open until a sign appears; then the code of reading it on, and of opening it again, 255 for well.
+;; Opens a file, says so by a directory 00000000, and holds it until a sign appears; then the code of reading it on, and of opening it again, 255 for well.
 (func (export "linger") (param $m i32) (param $p i32) (param $n i32) (param $sp i32) (param $sn i32) (result i32)
   (local $base i32) (local $held i32) (local $heap i32)
   (local.set $base (call $mount (local.get $m)))
@@ -326,6 +326,8 @@ const SHARED: &str = r#"
   (if (i32.load8_u (i32.const 1024)) (then unreachable))
   (local.set $held (i32.load (i32.const 1028)))
   (local.set $heap (global.get $next))
+  (call $digits (i32.const 0))
+  (call $create-directory-at (local.get $base) (i32.const 512) (i32.const 8) (i32.const 1024))
   (loop $again
     (call $stat-at (local.get $base) (i32.const 1) (local.get $sp) (local.get $sn) (i32.const 2048))
     (br_if $again (i32.load8_u (i32.const 2048))))

@@ -100,8 +100,12 @@ fn s070_a_call_keeps_the_policy_that_it_began_with_and_the_next_has_the_new() {
     let linger = json!({"mount": 0, "path": "notes.txt", "sign": "sign"});
     let lingering = fixture.calling("evil_linger", linger, CancellationToken::new());
     let revoking = async {
-        // Under way as soon as its record is the only thing that is missing: the guest waits for the sign.
-        tokio::task::yield_now().await;
+        // Until then it could still be waiting for its turn, and begin under the new policy.
+        let deadline = Instant::now() + Duration::from_secs(25);
+        while !site.host("ws/00000000").exists() {
+            assert!(Instant::now() < deadline, "the guest is not under way");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
         let policy = site.host("home/policies/evil.yaml");
         let text = "version: \"1.0\"\n";
         std::fs::write(policy, text).unwrap();
