@@ -67,10 +67,9 @@ fn opened(
         .environment(environment::all())
         .parallel_compilation(parallel);
     // With another home than the user's own, that one is out of reach as well.
-    for place in [environment::config_home(), environment::data_home()] {
-        if let Some(place) = place {
-            builder = builder.own_directory(place.join("casemate"));
-        }
+    let places = [environment::config_home(), environment::data_home()];
+    for place in places.into_iter().flatten() {
+        builder = builder.own_directory(place.join("casemate"));
     }
     for (name, directory) in &roots.bound {
         builder = builder.root(name.clone(), directory);
