@@ -35,6 +35,8 @@ impl fmt::Display for Origin {
 pub struct RuleRef {
     /// Whose rule it is.
     pub origin: Origin,
+    /// The tool that it narrows, by its name under `tools` in the policy; `None` for a rule of the whole component.
+    pub tool: Option<String>,
     /// Where in the language it stands, as in `permissions.storage.allow[0]`.
     pub section: String,
     /// The line in its file, counted from 1; 0 for a default, which stands in no file.
@@ -49,6 +51,7 @@ impl RuleRef {
     pub(crate) fn new(origin: Origin, section: String, place: Place, text: String) -> Self {
         Self {
             origin,
+            tool: None,
             section,
             line: place.line,
             column: place.column,
@@ -59,6 +62,7 @@ impl RuleRef {
     pub(crate) fn default_of(section: &str, text: String) -> Self {
         Self {
             origin: Origin::Default,
+            tool: None,
             section: section.to_owned(),
             line: 0,
             column: 0,

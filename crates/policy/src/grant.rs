@@ -18,7 +18,7 @@ use self::terms::{Source, Terms};
 use crate::denial::RuleRef;
 use crate::error::Warning;
 use crate::identity::ArtifactIdentity;
-use crate::language::Rules;
+use crate::language::{Rules, Share, Tool};
 use crate::limits::Limits;
 use crate::mode::{ClockMode, RandomMode};
 use crate::name::{RootName, Tenant};
@@ -140,7 +140,7 @@ impl Grant {
         self.0.reach
     }
 
-    /// Returns the policy's rules, then the ceiling's, then the defaults in force.
+    /// Returns the policy's rules, those of single tools last, then the ceiling's, then the defaults in force.
     pub fn rules(&self) -> Vec<RuleRef> {
         self.0.rules.clone()
     }
@@ -197,6 +197,37 @@ pub(crate) fn rules_of(scope: Scope<'_>) -> Vec<RuleRef> {
         let text = format!("{}: {}", limit.key, limit.amount);
         scope.rule(&section, limit.place, text)
     }));
+    rules
+}
+
+/// Lists what a policy says of one tool. A kind of which the tool has nothing is a rule too, though no entry says so.
+pub(crate) fn rules_of_tool(tool: &Tool) -> Vec<RuleRef> {
+    let scope = Scope::of_tool(&tool.name.value, &tool.permissions);
+    let own = &tool.permissions;
+    let listed = |share: Share, empty: bool| share == Share::Listed && empty;
+    let nothing = [
+        (
+            "storage",
+            listed(tool.storage, own.storage.allow.is_empty()),
+        ),
+        (
+            "network",
+            listed(tool.network, own.network.allow.is_empty()),
+        ),
+        (
+            "environment",
+            listed(tool.environment, own.environment.allow.is_empty()),
+        ),
+    ];
+    let mut rules: Vec<RuleRef> = nothing
+        .into_iter()
+        .filter(|(_, nothing)| *nothing)
+        .map(|(kind, _)| {
+            let text = format!("nothing of {kind}");
+            scope.rule(&format!("{kind}.allow"), tool.name.place, text)
+        })
+        .collect();
+    rules.extend(rules_of(scope));
     rules
 }
 

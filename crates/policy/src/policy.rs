@@ -148,9 +148,12 @@ impl Policy {
             .collect()
     }
 
-    /// Returns the rules of the policy in the order of the language.
+    /// Returns the rules of the policy in the order of the language, those of single tools last.
     pub fn rules(&self) -> Vec<RuleRef> {
-        crate::grant::rules_of(Scope::of(&self.document, Origin::Policy))
+        let mut rules = crate::grant::rules_of(Scope::of(&self.document, Origin::Policy));
+        let tools = self.document.permissions.tools.iter();
+        rules.extend(tools.flat_map(crate::grant::rules_of_tool));
+        rules
     }
 
     /// Binds the policy to an artifact: the only way to a [`Grant`].

@@ -37,6 +37,9 @@ impl<'d> Scope<'d> {
             Some(tool) => format!("permissions.tools.{tool}.{section}"),
             None => format!("permissions.{section}"),
         };
-        RuleRef::new(self.origin, section, place, text)
+        RuleRef {
+            tool: self.tool.map(str::to_owned),
+            ..RuleRef::new(self.origin, section, place, text)
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::network::NetworkRules;
-use super::{Admission, Reach, rules_of};
+use super::{Admission, Reach, rules_of, rules_of_tool};
 use crate::denial::{Origin, Remedy, RuleRef};
 use crate::environment::{EnvironmentRules, Variable};
 use crate::error::Warning;
@@ -364,11 +364,10 @@ impl Source {
     ) -> Vec<RuleRef> {
         let document = self.policy.document();
         let mut rules = rules_of(Scope::of(document, Origin::Policy));
-        let of_tool = |tool: &Tool| rules_of(Scope::of_tool(&tool.name.value, &tool.permissions));
         if narrowed {
-            rules.extend(tools.iter().flat_map(|tool| of_tool(tool)));
+            rules.extend(tools.iter().flat_map(|tool| rules_of_tool(tool)));
         } else {
-            rules.extend(document.permissions.tools.iter().flat_map(of_tool));
+            rules.extend(document.permissions.tools.iter().flat_map(rules_of_tool));
         }
         if let Some((ceiling, _)) = &self.ceiling {
             rules.extend(rules_of(Scope::of(ceiling.document(), Origin::Ceiling)));

@@ -70,8 +70,7 @@ pub(super) fn check(permissions: &Permissions) -> Result<Vec<Warning>, PolicyErr
     let mut warnings: Vec<Warning> = allow()
         .filter_map(|rule| {
             let (place, host) = named(&rule.value)?;
-            let led = rule.value.cidr.is_some();
-            Some(warning(place, doubt(host, led)?))
+            Some(warning(place, doubt(host, &rule.value)?))
         })
         .collect();
     let storage = scopes.flat_map(|scope| scope.storage.allow.iter().chain(&scope.storage.deny));
@@ -163,13 +162,19 @@ fn allowable_range(range: IpNet) -> Result<(), Refusal> {
     }
 }
 
-/// Says what a host means that looks like something else; `led` says that a range beside it tells where it may lead.
-fn doubt(host: &HostPattern, led: bool) -> Option<String> {
+/// Says what the host of an entry means that looks like something else. A range beside it tells where a name may lead.
+fn doubt(host: &HostPattern, rule: &NetworkRule) -> Option<String> {
     let base = match host {
-        HostPattern::Name(name) if is_local(name) && !led => {
-            return Some(format!(
-                "network {host}: every request is denied, since it leads to this machine: write its address, host: \"127.0.0.1\""
-            ));
+        HostPattern::Name(name) if is_local(name) && rule.cidr.is_none() => {
+            return Some(match &rule.tcp {
+                None => format!(
+                    "network {host}: every request is denied, since it leads to this machine: write its address, host: \"127.0.0.1\""
+                ),
+                Some(tcp) => format!(
+                    "network tcp {}: every connection is denied, since the name leads to this machine: write its address, tcp: \"127.0.0.1:{}\"",
+                    tcp.value, tcp.value.port
+                ),
+            });
         }
         HostPattern::Name(_) | HostPattern::Address(_) => return None,
         HostPattern::OneLabel(base) | HostPattern::AnyDepth(base) => base,

@@ -599,10 +599,14 @@ fn targets_of_raw_connections_are_one_host_and_a_port() {
         .warnings()
         .to_vec();
     assert_eq!(warnings.len(), 1);
+    assert_eq!(
+        warnings[0].message,
+        "network tcp localhost:5432: every connection is denied, since the name leads to this machine: write its address, tcp: \"127.0.0.1:5432\""
+    );
+    let requests = parse("host: localhost").unwrap().warnings().to_vec();
     assert!(
-        warnings
-            .iter()
-            .all(|warning| warning.message.contains("127.0.0.1"))
+        requests.len() == 1 && requests[0].message.contains("every request is denied"),
+        "{requests:?}"
     );
     assert!(
         parse("tcp: \"localhost:5432\", cidr: \"127.0.0.0/8\"")

@@ -262,6 +262,32 @@ fn rules_of_tools_are_listed_where_they_count() {
         rule.unwrap().to_string(),
         "memory: 64Mi (policy, line 38: permissions.tools.list-files.resources.limits.memory)"
     );
+    assert_eq!(rule.unwrap().tool.as_deref(), Some("list-files"));
+}
+
+#[test]
+fn a_tool_that_has_nothing_of_a_kind_is_listed_with_that() {
+    let policy = policy(
+        "version: \"1.0\"\npermissions:\n  environment: { allow: [{ key: REGION }] }\n  tools:\n    quiet: { environment: { allow: [] }, network: { deny: [{ host: a.example }] } }\n    other: {}\n",
+    );
+    let listed = |rules: Vec<crate::RuleRef>| -> Vec<(Option<String>, String, u32)> {
+        rules
+            .into_iter()
+            .filter(|rule| rule.line > 0)
+            .map(|rule| (rule.tool, rule.text, rule.line))
+            .collect()
+    };
+    let quiet = || Some("quiet".to_owned());
+    let all = vec![
+        (None, "REGION".to_owned(), 3),
+        (quiet(), "nothing of environment".to_owned(), 5),
+        (quiet(), "deny a.example".to_owned(), 5),
+    ];
+    assert_eq!(listed(policy.rules()), all);
+    let grant = admit(&policy, None);
+    assert_eq!(listed(grant.rules()), all);
+    assert_eq!(listed(grant.for_tool(&["quiet"]).rules()), all);
+    assert_eq!(listed(grant.for_tool(&["other"]).rules()), all[..1]);
 }
 
 #[test]
