@@ -7,6 +7,7 @@ use crate::enforce::{
 };
 use crate::limits::{MAX_INSTANCES, MAX_MEMORIES, MAX_TABLES, TooEarly};
 use casemate_policy::{Reason, TrapKind};
+use std::time::Duration;
 use wasmtime::component::ResourceTableError;
 use wasmtime::{FrameInfo, PoolConcurrencyLimitError, Trap, WasmBacktrace};
 
@@ -51,13 +52,21 @@ impl From<LimitReached> for Failure {
 
 impl From<TooEarly> for Failure {
     fn from(TooEarly { limit, wait }: TooEarly) -> Self {
-        // At least one, so that nobody is told to try at once.
-        let wait = wait.as_millis().max(1);
-        let message = format!("{limit}; the next one is let through in {wait} ms");
+        let wait = rounded_up(wait);
+        let message = format!("{limit}; the next one is let through in {wait}");
         Self {
             limit: Some(limit),
             ..Self::of(Outcome::failed(limit.reason, message.clone()), message)
         }
+    }
+}
+
+/// A time to wait, never told shorter than it is, so that nobody comes too early again.
+fn rounded_up(wait: Duration) -> String {
+    let micros = wait.as_micros();
+    match micros.div_ceil(1_000).max(1) {
+        millis @ 0..1_000 => format!("{millis} ms"),
+        _ => format!("{} s", micros.div_ceil(1_000_000)),
     }
 }
 

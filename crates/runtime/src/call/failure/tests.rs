@@ -50,3 +50,19 @@ fn the_pool_of_all_calls_says_what_is_used_up() {
         assert_eq!(pool(text).to_string(), expected);
     }
 }
+
+#[test]
+fn a_time_to_wait_is_told_in_whole_seconds_and_never_too_short() {
+    for (micros, told) in [
+        (0, "1 ms"),
+        (1, "1 ms"),
+        (1_001, "2 ms"),
+        (999_000, "999 ms"),
+        (999_001, "1 s"),
+        (1_000_001, "2 s"),
+        (59_991_000, "60 s"),
+        (3_600_000_000, "3600 s"),
+    ] {
+        assert_eq!(rounded_up(Duration::from_micros(micros)), told, "{micros}");
+    }
+}
