@@ -9,7 +9,7 @@ use crate::settings::Settings;
 use crate::trail;
 use crate::trust;
 use casemate_artifact::read_policy_path;
-use casemate_policy::{Policy, PolicyError, widens};
+use casemate_policy::{ComponentName, Policy, PolicyError, widens};
 use casemate_runtime::{Network, Runtime};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -26,6 +26,24 @@ pub(crate) struct Opened {
     pub(crate) roots: BoundRoots,
     /// The file of the ceiling in force.
     pub(crate) ceiling: Option<PathBuf>,
+}
+
+impl Opened {
+    /// Refuses a policy of an installed component that names a tool under `tools` which the component does not have.
+    pub(crate) fn knows_tools(
+        &self,
+        component: &ComponentName,
+        policy: &Policy,
+        path: &Path,
+    ) -> Result<(), CommandError> {
+        match self.runtime.unknown_tool(component, policy) {
+            Some(error) => Err(CommandError::Policy {
+                path: path.to_owned(),
+                error,
+            }),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Opens the home for work, with the roots and the ceiling of this run.

@@ -169,9 +169,13 @@ fn granted(settings: &Settings, plan: &InstallPlan, policy: Option<&(String, Pol
     match policy {
         Some((_, policy)) => {
             for rule in policy.rules() {
-                page.text("  ").word(&rule.text).end();
+                page.text("  ").word(&rule.text);
+                if let Some(tool) = &rule.tool {
+                    page.text(", only for the tool ").word(tool);
+                }
+                page.end();
             }
-            if policy.rules().is_empty() {
+            if policy.rules().iter().all(|rule| rule.tool.is_some()) {
                 page.line("  nothing");
             }
             for warning in policy.warnings() {

@@ -10,10 +10,11 @@ use crate::roots::danger;
 use crate::settings::Settings;
 use crate::trust;
 use casemate_artifact::{Home, LockFile, Reference, read_policy_file, read_policy_path};
-use casemate_policy::Policy;
+use casemate_policy::{ComponentName, Policy};
 use casemate_runtime::{Outcome, Runtime, has_openat2};
 use clap::Args;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::path::Path;
 use tokio_util::sync::CancellationToken;
 
@@ -56,9 +57,18 @@ impl Findings {
         self.add(Level::Good, what, None);
     }
 
+    /// Adds an error. Where it says more of what is known already, it takes that one's place.
     fn error(&mut self, error: &CommandError) {
         let shown = error.shown();
-        self.add(Level::Error, shown.message, shown.hint);
+        let known = |finding: &&mut Finding| {
+            finding.level == Level::Error
+                && finding.hint == shown.hint
+                && shown.message.starts_with(&finding.what)
+        };
+        match self.0.iter_mut().find(known) {
+            Some(finding) => finding.what = shown.message,
+            None => self.add(Level::Error, shown.message, shown.hint),
+        }
     }
 }
 
@@ -239,29 +249,21 @@ fn components(settings: &Settings, findings: &mut Findings) {
         Ok(lock) => lock,
         Err(error) => return findings.error(&error.into()),
     };
-    let mut broken = 0;
-    for name in lock.components.keys() {
-        let path = settings.home.policy_file(name);
-        let loaded = read_policy_file(&settings.home, name)
-            .map_err(CommandError::from)
-            .and_then(|file| match file {
-                None => Ok(()),
-                Some(file) => {
-                    Policy::parse(&file.text)
-                        .map(drop)
-                        .map_err(|error| CommandError::Policy {
-                            path: path.clone(),
-                            error,
-                        })
-                }
-            });
-        if let Err(error) = loaded {
-            broken += 1;
-            findings.error(&error);
-        }
-    }
     if lock.components.is_empty() {
         return findings.good("nothing is installed yet");
+    }
+    let mut broken = 0;
+    let mut policies = BTreeMap::new();
+    for name in lock.components.keys() {
+        match policy(settings, name) {
+            Ok(policy) => {
+                policies.insert(name, policy);
+            }
+            Err(error) => {
+                broken += 1;
+                findings.error(&error);
+            }
+        }
     }
     // Roots are judged above; one that is refused must not hide what else is wrong.
     let plain = Settings {
@@ -272,10 +274,20 @@ fn components(settings: &Settings, findings: &mut Findings) {
         Ok(opened) => {
             let catalog = opened.runtime.catalog();
             for problem in catalog.problems() {
-                if problem.reason == "invalid.policy" {
+                let policy = policies.get(&problem.component);
+                if problem.reason == "invalid.policy" && policy.is_none() {
+                    // Told above.
                     continue;
                 }
                 broken += 1;
+                let path = settings.home.policy_file(&problem.component);
+                let known = policy.map_or(Ok(()), |policy| {
+                    opened.knows_tools(&problem.component, policy, &path)
+                });
+                if let Err(error) = known {
+                    findings.error(&error);
+                    continue;
+                }
                 let what = format!(
                     "{} is not served: {} ({})",
                     problem.component, problem.message, problem.reason
@@ -297,6 +309,17 @@ fn components(settings: &Settings, findings: &mut Findings) {
             "{} components installed, each with its bytes and a policy that loads",
             lock.components.len()
         ));
+    }
+}
+
+/// The policy of a component; one that allows nothing where there is no file.
+fn policy(settings: &Settings, name: &ComponentName) -> Result<Policy, CommandError> {
+    match read_policy_file(&settings.home, name)? {
+        None => Ok(Policy::empty()),
+        Some(file) => Policy::parse(&file.text).map_err(|error| CommandError::Policy {
+            path: settings.home.policy_file(name),
+            error,
+        }),
     }
 }
 

@@ -551,7 +551,7 @@ fn one_tool_is_asked_for_by_either_of_its_names() {
     }
     let refused = ask("/workspace/a.txt", &[]);
     assert!(
-        refused.code == 1 && refused.err.contains("read-linez"),
+        refused.code == 2 && refused.err.contains("read-linez"),
         "{}",
         refused.shown()
     );
@@ -559,6 +559,162 @@ fn one_tool_is_asked_for_by_either_of_its_names() {
     for name in ["read", "other_read_lines", ""] {
         let run = ask("/workspace/a.txt", &["--tool", name]).exits(2);
         assert!(run.err.contains("has no tool"), "{}", run.shown());
+    }
+}
+
+/// A tool that the component does not have, with a typo or by a name that nothing is near to.
+#[test]
+fn a_tool_that_there_is_not_is_reported_with_its_place_wherever_it_can_be() {
+    let sandbox = Sandbox::with_notes();
+    let file = sandbox.text("home/policies/notes.yaml");
+    for (name, hint) in [
+        ("read-linez", "hint: did you mean \"read-lines\"?"),
+        (
+            "notes_read_linez",
+            "hint: did you mean \"notes_read_lines\"?",
+        ),
+        ("teapot", "hint: its tools are "),
+    ] {
+        sandbox.policy(&NARROWED.replace("read-lines", name));
+        let place = format!(
+            "/policies/notes.yaml: line 8, column 5: permissions.tools: the component has no tool {name:?}"
+        );
+        for command in [
+            &["policy", "show", "notes"][..],
+            &["policy", "check", "notes"],
+            &["policy", "check", &file],
+            &["policy", "check", "../home/policies/notes.yaml"],
+            &["policy", "explain", "notes", "clock"],
+        ] {
+            let run = sandbox.run(command).exits(2);
+            for words in [place.as_str(), hint] {
+                assert!(
+                    run.err.contains(words),
+                    "{command:?} {words}: {}",
+                    run.shown()
+                );
+            }
+        }
+        let doctor = sandbox.run(&["doctor"]).exits(1);
+        for words in [place.as_str(), hint] {
+            assert!(doctor.out.contains(words), "{words}: {}", doctor.shown());
+        }
+        assert!(
+            !doctor.out.contains("a policy that loads"),
+            "{}",
+            doctor.shown()
+        );
+        let json = sandbox
+            .run(&["policy", "check", &file, "--json"])
+            .exits(2)
+            .json();
+        assert_eq!(json["error"]["line"], 8, "{json}");
+    }
+    // The same text in a file of no component can only be read as the language is.
+    std::fs::copy(&file, sandbox.path("work/other.yaml")).unwrap();
+    sandbox.run(&["policy", "check", "other.yaml"]).exits(0);
+    sandbox.policy(NARROWED);
+    sandbox.run(&["policy", "check", &file]).exits(0);
+    sandbox.run(&["doctor"]).exits(0);
+}
+
+const OF_TOOLS: &str = r#"version: "1.0"
+permissions:
+  storage:
+    allow:
+      - uri: "fs://workspace/**"
+        access: [read, write]
+  environment:
+    allow:
+      - key: REGION
+  tools:
+    read-lines:
+      storage:
+        allow:
+          - uri: "fs://workspace/a.txt"
+            access: [read]
+      environment: { allow: [] }
+      resources: { limits: { time: 5s } }
+    notes_save_note:
+      clocks: none
+"#;
+
+#[test]
+fn rules_of_a_tool_are_shown_under_it() {
+    let sandbox = Sandbox::with_notes();
+    sandbox.policy(OF_TOOLS);
+    let show = sandbox.run(&["policy", "show", "notes"]).exits(0);
+    let rules = show
+        .out
+        .split("\nRules\n")
+        .nth(1)
+        .unwrap()
+        .split("\n\n")
+        .next();
+    insta::assert_snapshot!(rules.unwrap(), @r"
+    fs://workspace/** [read, write]  policy, line 5
+    REGION                           policy, line 9
+    clocks: frozen                   default
+    random: secure                   default
+    only for the tool notes_save_note
+      clocks: none  policy, line 19
+    only for the tool read-lines
+      nothing of environment       policy, line 11
+      fs://workspace/a.txt [read]  policy, line 14
+      time: 5s                     policy, line 17
+    ");
+    let check = sandbox.run(&["policy", "check", "notes"]).exits(0);
+    with_filters(|| {
+        insta::assert_snapshot!(check.out, @r"
+    ok: [DIR]/home/policies/notes.yaml
+      fs://workspace/** [read, write]  line 5
+      REGION                           line 9
+      only for the tool notes_save_note
+        clocks: none  line 19
+      only for the tool read-lines
+        nothing of environment       line 11
+        fs://workspace/a.txt [read]  line 14
+        time: 5s                     line 17
+    ")
+    });
+    let json = sandbox
+        .run(&["policy", "show", "notes", "--json"])
+        .exits(0)
+        .json();
+    let texts = |rules: &serde_json::Value| -> Vec<String> {
+        let rules = rules.as_array().unwrap().iter();
+        rules
+            .map(|rule| rule["text"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(
+        texts(&json["rules"]),
+        [
+            "fs://workspace/** [read, write]",
+            "REGION",
+            "clocks: frozen",
+            "random: secure"
+        ]
+    );
+    assert_eq!(
+        texts(&json["tools"]["read-lines"]),
+        [
+            "nothing of environment",
+            "fs://workspace/a.txt [read]",
+            "time: 5s"
+        ]
+    );
+    assert_eq!(texts(&json["tools"]["notes_save_note"]), ["clocks: none"]);
+    assert_eq!(json["tools"]["read-lines"][1]["line"], 14);
+    // Before it is confirmed, too.
+    let fresh = Sandbox::new();
+    let file = fresh.text("work/policy.yaml");
+    std::fs::write(&file, OF_TOOLS).unwrap();
+    let add = fresh
+        .run(&["add", crate::sandbox::NOTES, "--policy", &file])
+        .exits(3);
+    for line in ["  REGION\n", "  time: 5s, only for the tool read-lines\n"] {
+        assert!(add.err.contains(line), "{line}: {}", add.shown());
     }
 }
 

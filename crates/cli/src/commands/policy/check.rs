@@ -1,6 +1,6 @@
 //! `policy check`: does it load, and can all of it be enforced?
 
-use super::{shared_with_a_group, warnings};
+use super::{listed, shared_with_a_group, warnings};
 use crate::arguments::{Bindings, Format};
 use crate::engine;
 use crate::error::{CommandError, ExitStatus};
@@ -11,7 +11,7 @@ use casemate_artifact::{LockFile, read_policy_path};
 use casemate_policy::{ComponentName, Policy, PolicyError};
 use clap::Args;
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -37,14 +37,17 @@ pub(crate) fn run(
         }
         None => false,
     };
-    let component = name.as_ref().filter(|_| known);
     let path: PathBuf = match &name {
         Some(name) if known => settings.home.policy_file(name),
         _ => settings.base.join(text),
     };
+    let component = name.filter(|_| known).or_else(|| whose(settings, &path));
     let policy = match read_policy_path(&path)? {
         Some(file) => Policy::parse(&file.text).and_then(|policy| {
-            match component.and_then(|name| foreign_tool(settings, name, &policy)) {
+            match component
+                .as_ref()
+                .and_then(|name| foreign_tool(settings, name, &policy))
+            {
                 Some(error) => Err(error),
                 None => Ok(policy),
             }
@@ -82,16 +85,23 @@ pub(crate) fn run(
         error,
     })?;
     let mut page = done(&path.display().to_string());
-    page.table(
-        policy
-            .rules()
-            .into_iter()
-            .map(|rule| vec![rule.text, format!("line {}", rule.line)]),
-    );
+    listed(&mut page, &policy.rules(), |rule| {
+        format!("line {}", rule.line)
+    });
     printer.data(&page)?;
     printer.note(&warnings(policy.warnings()));
     printer.note(&shared_with_a_group(&path));
     Ok(ExitStatus::Ok)
+}
+
+/// The installed component whose policy a file is, by whatever path it is named.
+fn whose(settings: &Settings, path: &Path) -> Option<ComponentName> {
+    let real = path.canonicalize().ok()?;
+    let lock = LockFile::load(&settings.home).ok()?;
+    lock.components.into_keys().find(|name| {
+        let own = settings.home.policy_file(name).canonicalize();
+        own.is_ok_and(|own| own == real)
+    })
 }
 
 /// The first name under `tools` that is none of the component's. Where the home cannot be opened nothing is known of them.

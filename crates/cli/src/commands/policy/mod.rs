@@ -11,9 +11,10 @@ use crate::location::installed;
 use crate::print::{Page, Printer};
 use crate::settings::Settings;
 use casemate_artifact::{group_writable, read_policy_path};
-use casemate_policy::{ComponentName, Grant, Origin, RuleRef, Warning};
+use casemate_policy::{ComponentName, Grant, Origin, Policy, RuleRef, Warning};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -79,12 +80,14 @@ fn grant_of(
 ) -> Result<Granted, CommandError> {
     installed(settings, name)?;
     let policy = settings.home.policy_file(name);
-    if read_policy_path(&policy)?.is_some() {
-        engine::policy_of(&policy)?;
-    }
+    let written = match read_policy_path(&policy)? {
+        Some(_) => engine::policy_of(&policy)?,
+        None => Policy::empty(),
+    };
     let opened = engine::open(settings, bindings, "policy", false)?;
     let catalog = opened.runtime.catalog();
     let Some(grant) = catalog.grant(name) else {
+        opened.knows_tools(name, &written, &policy)?;
         let why = catalog
             .problems()
             .iter()
@@ -110,11 +113,44 @@ fn rule_json(granted: &Granted, rule: &RuleRef) -> Value {
     json!({
         "origin": rule.origin.to_string(),
         "file": granted.file(rule),
+        "tool": rule.tool,
         "section": rule.section,
         "line": written.then_some(rule.line),
         "column": written.then_some(rule.column),
         "text": rule.text,
     })
+}
+
+/// Adds rules with their places: those of the whole component, then those of each tool under its name.
+fn listed(page: &mut Page, rules: &[RuleRef], place: impl Fn(&RuleRef) -> String) {
+    let row = |rule: &&RuleRef| vec![rule.text.clone(), place(rule)];
+    page.table(
+        rules
+            .iter()
+            .filter(|rule| rule.tool.is_none())
+            .map(|rule| row(&rule)),
+    );
+    for (tool, rules) in of_tools(rules) {
+        page.text("  only for the tool ").word(tool).end();
+        page.table(rules.iter().map(|rule| {
+            let mut row = row(rule);
+            if let Some(text) = row.first_mut() {
+                text.insert_str(0, "  ");
+            }
+            row
+        }));
+    }
+}
+
+/// The rules of single tools, by the names under `tools` in the policy.
+fn of_tools(rules: &[RuleRef]) -> BTreeMap<&str, Vec<&RuleRef>> {
+    let mut tools: BTreeMap<&str, Vec<&RuleRef>> = BTreeMap::new();
+    for rule in rules {
+        if let Some(tool) = &rule.tool {
+            tools.entry(tool).or_default().push(rule);
+        }
+    }
+    tools
 }
 
 /// Warnings of a policy, for a person.

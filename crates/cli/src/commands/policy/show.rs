@@ -1,12 +1,12 @@
 //! `policy show`: what a component may do now.
 
-use super::{Granted, grant_of, rule_json, shared_with_a_group, warnings};
+use super::{Granted, grant_of, listed, of_tools, rule_json, shared_with_a_group, warnings};
 use crate::arguments::{Bindings, Format};
 use crate::error::{CommandError, ExitStatus};
 use crate::inspection::size;
 use crate::print::{FAINT, Page, Printer, STRONG};
 use crate::settings::Settings;
-use casemate_policy::{ComponentName, Limits, MountPlace, Origin};
+use casemate_policy::{ComponentName, Limits, MountPlace, Origin, RuleRef};
 use clap::Args;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -58,11 +58,14 @@ pub(crate) fn run(
         })
         .collect();
     let limits = limits(grant.limits());
+    let rules = grant.rules();
     if arguments.format.json {
-        let rules: Vec<Value> = grant
-            .rules()
-            .iter()
-            .map(|rule| rule_json(&granted, rule))
+        let json = |rule: &RuleRef| rule_json(&granted, rule);
+        let (all, tools): (Vec<RuleRef>, Vec<RuleRef>) =
+            rules.into_iter().partition(|rule| rule.tool.is_none());
+        let tools: BTreeMap<&str, Vec<Value>> = of_tools(&tools)
+            .into_iter()
+            .map(|(tool, rules)| (tool, rules.into_iter().map(json).collect()))
             .collect();
         printer.json(&json!({
             "component": name.as_str(),
@@ -71,7 +74,8 @@ pub(crate) fn run(
             "policy": exists.then_some(path),
             "ceiling": opened.ceiling,
             "roots": opened.roots.bound.iter().map(|(name, directory)| (name.as_str(), directory)).collect::<BTreeMap<_, _>>(),
-            "rules": rules,
+            "rules": all.iter().map(json).collect::<Vec<_>>(),
+            "tools": tools,
             "folders": mounts.iter().map(|(guest, host)| json!({ "tool_sees": guest, "directory": host })).collect::<Vec<_>>(),
             "variables": grant.environment_keys().collect::<Vec<_>>(),
             "clocks": grant.clocks().as_str(),
@@ -99,13 +103,10 @@ pub(crate) fn run(
             .end();
     }
     page.end().heading("Rules");
-    page.table(grant.rules().iter().map(|rule| {
-        let place = match rule.origin {
-            Origin::Default => "default".to_owned(),
-            origin => format!("{origin}, line {}", rule.line),
-        };
-        vec![rule.text.clone(), place]
-    }));
+    listed(&mut page, &rules, |rule| match rule.origin {
+        Origin::Default => "default".to_owned(),
+        origin => format!("{origin}, line {}", rule.line),
+    });
     page.end().heading("Roots");
     if opened.roots.bound.is_empty() {
         page.line(
