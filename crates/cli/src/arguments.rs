@@ -1,8 +1,11 @@
 //! The command line: what can be typed, nothing about what it does.
 
 use crate::commands;
-use clap::{Args, Parser, Subcommand};
+use casemate_policy::ComponentName;
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use std::ffi::OsString;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 /// Run third-party tools for AI agents in a sandbox that reaches only what you granted.
 #[derive(Debug, Parser)]
@@ -73,6 +76,65 @@ impl Command {
     pub(crate) fn is_server(&self) -> bool {
         matches!(self, Self::Serve(_))
     }
+}
+
+/// Stands before a component's name that a subcommand has too, for clap to take it for a name. Nobody types it.
+const MARK: char = '\u{1}';
+
+/// Marks the component in `policy explain tcp tcp HOST:PORT`: clap takes a word that is a subcommand for one also where a name is
+/// due. Without a name the question is an error anyway, so this changes nothing that would be understood otherwise.
+pub(crate) fn marked(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut words: Vec<OsString> = arguments.collect();
+    if words.iter().any(|word| word == "explain")
+        && let Some(index) = name_like_a_subcommand(&words)
+        && let Some(word) = words.get_mut(index)
+    {
+        let mut marked = OsString::from(MARK.to_string());
+        marked.push(&word);
+        *word = marked;
+    }
+    words
+}
+
+/// The place of a component's name that is a subcommand, before one that is.
+fn name_like_a_subcommand(words: &[OsString]) -> Option<usize> {
+    let mut root = Cli::command();
+    root.build();
+    let mut command = &root;
+    let mut name = None;
+    let mut index = 1;
+    while let Some(word) = words.get(index).and_then(|word| word.to_str()) {
+        if word.starts_with('-') {
+            index += 1 + usize::from(takes_next(command, word));
+            continue;
+        }
+        let subcommand = command.find_subcommand(word)?;
+        let named = command.get_positionals().next().is_some();
+        match name {
+            // Its help has a component's name before it nowhere.
+            None if named && word == "help" => return None,
+            None if named => name = Some(index),
+            None => command = subcommand,
+            Some(_) => return name,
+        }
+        index += 1;
+    }
+    None
+}
+
+/// Whether the word after an option is its value.
+fn takes_next(command: &clap::Command, option: &str) -> bool {
+    let mut known = command.get_arguments();
+    let found = match option.strip_prefix("--") {
+        Some(long) => known.find(|argument| argument.get_long() == Some(long)),
+        None => known.find(|argument| option.chars().skip(1).eq(argument.get_short())),
+    };
+    found.is_some_and(|argument| argument.get_action().takes_values())
+}
+
+/// A component's name where a subcommand can stand, as [`marked`] leaves it.
+pub(crate) fn component(text: &str) -> Result<ComponentName, <ComponentName as FromStr>::Err> {
+    text.strip_prefix(MARK).unwrap_or(text).parse()
 }
 
 /// Asks for JSON.

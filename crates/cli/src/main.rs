@@ -34,7 +34,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let printer = Printer::standard();
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::try_parse_from(arguments::marked(std::env::args_os())) {
         Ok(cli) => cli,
         Err(error) => return printer.usage(&error).code(),
     };

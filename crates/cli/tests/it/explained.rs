@@ -718,6 +718,63 @@ fn rules_of_a_tool_are_shown_under_it() {
     }
 }
 
+/// A component may have any name, also that of a kind of question.
+#[test]
+fn a_component_named_like_a_kind_is_explained() {
+    let sandbox = Sandbox::new();
+    for name in ["tcp", "env", "random"] {
+        sandbox
+            .run(&["add", crate::sandbox::NOTES, "--name", name, "--yes"])
+            .exits(0);
+    }
+    for (question, code, words) in [
+        (
+            "tcp tcp 127.0.0.1:80",
+            3,
+            "casemate grant tcp network tcp://127.0.0.1:80",
+        ),
+        ("env env REGION", 3, "casemate grant env env REGION"),
+        ("env random", 0, "policies/env.yaml"),
+        ("random clock", 0, "policies/random.yaml"),
+        ("random random", 0, "policies/random.yaml"),
+        ("--tool tcp_read_lines tcp clock", 0, "policies/tcp.yaml"),
+        ("--workspace random env random", 0, "policies/env.yaml"),
+        ("--json tcp env tcp", 3, "casemate grant tcp env tcp"),
+    ] {
+        let all: Vec<&str> = ["policy", "explain"]
+            .into_iter()
+            .chain(question.split(' '))
+            .collect();
+        std::fs::create_dir_all(sandbox.path("work/random")).unwrap();
+        let run = sandbox.run(&all).exits(code);
+        assert!(run.out.contains(words), "{question}: {}", run.shown());
+    }
+    let home = sandbox.text("home");
+    sandbox
+        .run(&["--home", &home, "-v", "policy", "explain", "tcp", "clock"])
+        .exits(0);
+    // Help is where it was, and a question without a component is still none.
+    for arguments in ["tcp --help", "help tcp", "notes tcp --help"] {
+        let all: Vec<&str> = ["policy", "explain"]
+            .into_iter()
+            .chain(arguments.split(' '))
+            .collect();
+        let run = sandbox.run(&all).exits(0);
+        assert!(
+            run.out.contains("<HOST:PORT>"),
+            "{arguments}: {}",
+            run.shown()
+        );
+    }
+    for arguments in ["tcp", "tcp 127.0.0.1:80", "clock"] {
+        let all: Vec<&str> = ["policy", "explain"]
+            .into_iter()
+            .chain(arguments.split(' '))
+            .collect();
+        sandbox.run(&all).exits(2);
+    }
+}
+
 /// An allow rule that covers Casemate's own folder: nothing in it is reachable, by whatever path leads there.
 #[test]
 fn s068_the_own_home_is_explained_as_it_is_denied() {

@@ -5,7 +5,7 @@ mod remedies;
 
 use self::question::{Answer, Question, Questioned};
 use super::{Granted, grant_of, rule_json};
-use crate::arguments::{Bindings, Format};
+use crate::arguments::{Bindings, Format, component};
 use crate::error::{CommandError, ExitStatus};
 use crate::print::{BAD, GOOD, Page, Printer};
 use crate::settings::Settings;
@@ -18,6 +18,7 @@ use std::sync::Arc;
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// The component
+    #[arg(value_parser = component)]
     name: ComponentName,
     #[command(subcommand)]
     question: Question,
