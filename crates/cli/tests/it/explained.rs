@@ -775,6 +775,40 @@ fn a_component_named_like_a_kind_is_explained() {
     }
 }
 
+#[test]
+fn a_raw_connection_is_explained_as_it_is_granted() {
+    let sandbox = Sandbox::with_notes();
+    sandbox.policy(CONNECTIONS);
+    for (target, code) in [
+        ("10.1.0.7:5432", 0),
+        ("cache.example.com:6379", 0),
+        ("db.internal:1", 3),
+        ("0x7f.1:80", 3),
+        ("db.internal", 2),
+    ] {
+        let ask = |kind: &str, target: &str| {
+            sandbox
+                .run(&["policy", "explain", "notes", kind, target])
+                .exits(code)
+        };
+        let raw = ask("network", &format!("tcp://{target}"));
+        assert_eq!(raw.shown(), ask("tcp", target).shown());
+    }
+    let all = [
+        "policy",
+        "explain",
+        "notes",
+        "network",
+        "tcp://db.internal:5432",
+    ];
+    sandbox
+        .run(&[&all[..], &["--address", "10.1.2.3"]].concat())
+        .exits(0);
+    sandbox
+        .run(&[&all[..], &["--address", "10.2.0.1"]].concat())
+        .exits(3);
+}
+
 /// An allow rule that covers Casemate's own folder: nothing in it is reachable, by whatever path leads there.
 #[test]
 fn s068_the_own_home_is_explained_as_it_is_denied() {

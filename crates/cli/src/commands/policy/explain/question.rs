@@ -30,7 +30,7 @@ pub(crate) enum Question {
     /// May it send a request?
     #[command(override_usage = "casemate policy explain [OPTIONS] <NAME> network [METHOD] <URL>")]
     Network {
-        /// As in https://api.example.com/v1 or HOST[:PORT], with a method before it if that is not GET
+        /// As in https://api.example.com/v1 or HOST[:PORT], with a method before it if that is not GET; tcp://HOST:PORT asks as `tcp` does
         #[arg(value_name = "URL", required = true, num_args = 1..=2)]
         request: Vec<String>,
         /// Ask for the connection too, if the host leads to this address
@@ -167,7 +167,10 @@ impl Questioned<'_> {
     pub(crate) fn answer(&self, question: &Question) -> Result<Answer, CommandError> {
         match question {
             Question::Storage { access, path, to } => self.storage(*access, path, to.as_deref()),
-            Question::Network { request, address } => self.request(request, *address),
+            Question::Network { request, address } => match raw_target(request) {
+                Some(target) => self.tcp(target, *address),
+                None => self.request(request, *address),
+            },
             Question::Tcp { target, address } => self.tcp(target, *address),
             Question::Dns { name } => Ok(self.lookup(name)),
             Question::Socket { step } => {
@@ -450,6 +453,14 @@ impl Questioned<'_> {
             subject: Subject::Permission("network", format!("tcp://{host}:{port}")),
             note,
         })
+    }
+}
+
+/// What `tcp://HOST:PORT` names, as `casemate grant NAME network` takes it: a raw connection, no request.
+fn raw_target(request: &[String]) -> Option<&str> {
+    match request {
+        [target] => target.strip_prefix("tcp://"),
+        _ => None,
     }
 }
 
