@@ -453,6 +453,16 @@ fn connections_and_lookups_are_explained_as_a_guest_would_do_them() {
         let answer = ask(question, 3);
         assert_eq!(answer["reason"], reason, "{question}: {answer}");
     }
+    // An address that nobody spoke of is no reason to write a rule for it.
+    let unsaid = ask("tcp db.internal:5432", 3);
+    assert!(unsaid["to_allow"].is_null(), "{unsaid}");
+    let note = unsaid["note"].as_str().unwrap();
+    assert!(note.contains("--address IP asks for another"), "{unsaid}");
+    let said = ask("tcp db.internal:5432 --address 10.2.0.1", 3);
+    assert!(
+        said["note"].is_null() && said["to_allow"].is_string(),
+        "{said}"
+    );
     ask("socket tcp", 0);
     let deny = ask("tcp cache.example.com:6379", 0)["to_deny"].clone();
     let command: Vec<&str> = deny.as_str().unwrap().split(' ').skip(1).collect();

@@ -5,7 +5,7 @@ use crate::roots::{BoundRoots, belongs_to_casemate};
 use crate::settings::Settings;
 use casemate_policy::{
     Clock, Explanation, Grant, HttpHost, HttpTarget, LinkKind, MountPlace, Operation, RandomSource,
-    Reason, RootName, SocketAction, StorageAccess, VirtualPath, lookup_name,
+    Reason, Remedy, RootName, SocketAction, StorageAccess, VirtualPath, lookup_name,
 };
 use clap::{Subcommand, ValueEnum};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -442,11 +442,19 @@ impl Questioned<'_> {
             Some(refused) if explanation.allowed => refused,
             Some(_) | None => explanation,
         };
-        let note = match name {
-            Some(name) if explanation.allowed && said.is_none() => Some(format!(
+        let mut explanation = explanation;
+        let note = match (name, &explanation.remedy) {
+            (Some(name), _) if explanation.allowed && said.is_none() => Some(format!(
                 "if {name} leads to a public address, for as long as the lookup of the same call holds; --address IP asks for another"
             )),
-            Some(_) | None => None,
+            // Nobody should let a tool reach an address that was only asked about.
+            (Some(name), Some(Remedy::Range(_))) if said.is_none() => {
+                explanation.remedy = None;
+                Some(format!(
+                    "where {name} leads is not looked up here, and {SOMEWHERE} stands for any public address; --address IP asks for another"
+                ))
+            }
+            _ => None,
         };
         Ok(Answer {
             explanation,
