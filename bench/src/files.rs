@@ -3,12 +3,11 @@
 //! Both run the same component, on an engine with the same settings, on two threads for guests, and both hand each
 //! operation to a pool of threads. A figure is the time of a whole call divided by what it did.
 
-mod stock;
-
 use crate::Options;
 use crate::guests;
 use crate::parts::Nowhere;
 use crate::report::median;
+use crate::stock::Stock;
 use anyhow::{Context as _, ensure};
 use casemate_runtime::{Outcome, Runtime, Tool};
 use std::path::Path;
@@ -121,7 +120,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         .enable_all()
         .build()?;
     let failed = |error: wasmtime::Error| anyhow::anyhow!("the stock host: {error:?}");
-    let stock = stock::Stock::start(&component, &workspace).map_err(failed)?;
+    let stock = Stock::start(&component, Some(&workspace)).map_err(failed)?;
     println!("medians of {} rounds, µs each", options.rounds);
     println!("{:<34}{:>10}{:>10}{:>8}", "", "stock", "casemate", "ratio");
     let mut passed = Vec::new();

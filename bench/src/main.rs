@@ -19,6 +19,7 @@ mod parts;
 mod report;
 mod startup;
 mod stdio;
+mod stock;
 
 use anyhow::{Context as _, bail};
 use std::path::PathBuf;

@@ -3,6 +3,7 @@
 use crate::Options;
 use crate::guests;
 use crate::report::Sample;
+use crate::stock::Stock;
 use anyhow::Context as _;
 use casemate_runtime::audit::AuditUnavailable;
 use casemate_runtime::{AuditRecord, AuditSink, JsonLines, Outcome, Runtime};
@@ -79,6 +80,16 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         })?;
         line(name, &sample);
     }
+    let failed = |error: wasmtime::Error| anyhow::anyhow!("the stock host: {error:?}");
+    let stock = Stock::start(&guests::echo()?, None).map_err(failed)?;
+    let sample = measure(options.calls, || {
+        let text = tokio
+            .block_on(stock.echo("0123456789abcdef"))
+            .map_err(failed)?;
+        anyhow::ensure!(text.len() == 16, "{text}");
+        Ok(())
+    })?;
+    line("the same in a stock host: Wasmtime's WASI, no JSON", &sample);
     let catalog = quiet.catalog();
     let tool = catalog.tool("echo_echo").context("no tool")?;
     let sample = measure(options.calls, || {
