@@ -19,6 +19,7 @@ use rmcp::model::{
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{Peer, RoleServer, ServerHandler};
 use serde_json::{Value, json};
+use std::collections::VecDeque;
 use std::mem;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -65,10 +66,15 @@ enum Handshake {
     Done(#[expect(dead_code, reason = "held for its drop")] AbortOnDropHandle<()>),
 }
 
+/// Subscriptions of one conversation between their acknowledgement and their first wait.
+const MAX_ACCEPTED: usize = 64;
+
 /// Answers the requests of one conversation.
 pub(crate) struct Handler {
     shared: Arc<Shared>,
     handshake: Mutex<Handshake>,
+    /// What subscriptions will tell that were accepted and do not listen yet, the oldest first.
+    accepted: Mutex<VecDeque<Changes>>,
 }
 
 impl Handler {
@@ -99,6 +105,7 @@ impl Handler {
         Self {
             shared,
             handshake: Mutex::default(),
+            accepted: Mutex::default(),
         }
     }
 
@@ -210,8 +217,13 @@ impl Handler {
         Ok(result.into())
     }
 
+    fn accepted(&self) -> MutexGuard<'_, VecDeque<Changes>> {
+        self.accepted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn listened(&self, subscription: SubscriptionContext) -> Result<(), ErrorData> {
-        let mut changes = self.changes();
+        let accepted = self.accepted().pop_front();
+        let mut changes = accepted.unwrap_or_else(|| self.changes());
         loop {
             tokio::select! {
                 () = subscription.cancelled() => return Ok(()),
@@ -304,6 +316,15 @@ impl ServerHandler for Handler {
         &self,
         _requested: &SubscriptionFilter,
     ) -> Option<SubscriptionFilter> {
+        // What changes after the acknowledgement is news, also before `listen` is reached. Which
+        // subscription takes which is all the same: one that is older only tells more.
+        let changes = self.changes();
+        let mut accepted = self.accepted();
+        if accepted.len() >= MAX_ACCEPTED {
+            accepted.pop_front();
+        }
+        accepted.push_back(changes);
+        drop(accepted);
         Some(SubscriptionFilter::builder().tools_list_changed().build())
     }
 

@@ -8,14 +8,14 @@ async fn a_client_that_reads_nothing_is_given_up_and_a_slow_one_is_not() {
     let address = listener.local_addr().unwrap();
     let mut client = TcpStream::connect(address).await.unwrap();
     let (stream, _) = listener.accept().await.unwrap();
-    let mut socket = Socket::new(stream, Duration::from_millis(300));
+    let mut socket = Socket::new(stream, Duration::from_millis(1_500));
     let megabyte = vec![0_u8; 1 << 20];
     // Read slowly, but read: more than the system holds back, over more than the patience.
     let reading = tokio::spawn(async move {
         let mut buffer = vec![0; 256 * 1024];
         for _ in 0..128 {
             client.read_exact(&mut buffer).await.unwrap();
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            tokio::time::sleep(Duration::from_millis(15)).await;
         }
         client
     });
