@@ -43,6 +43,8 @@ mod limits;
 pub mod names;
 mod native;
 mod output;
+#[cfg(any(test, feature = "fuzz"))]
+pub mod probe;
 mod runtime;
 pub mod schema;
 mod sockets;
