@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
 const CEILINGS: u64 = 3;
-const POLICIES: u64 = 18;
+const POLICIES: u64 = 24;
 const QUESTIONS: usize = 16;
 
 /// A policy in force for `tool`, over a tree that is the same after each question.
@@ -298,5 +298,5 @@ fn s160_what_a_guest_does_with_files_is_what_is_explained() {
     }
     println!("{tally:?}");
     assert!(tally.total() >= 500, "{tally:?}");
-    tally.is_mixed(10);
+    tally.is_mixed(6);
 }
