@@ -89,7 +89,10 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         anyhow::ensure!(text.len() == 16, "{text}");
         Ok(())
     })?;
-    line("the same in a stock host: Wasmtime's WASI, no JSON", &sample);
+    line(
+        "the same in a stock host: Wasmtime's WASI, no JSON",
+        &sample,
+    );
     let catalog = quiet.catalog();
     let tool = catalog.tool("echo_echo").context("no tool")?;
     let sample = measure(options.calls, || {
