@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 /// When the calls of the last period were started, at most as many as the rate allows.
 ///
-/// Every single one is kept, eight bytes each, so that in no stretch of time that is as long as the period more calls
+/// Every single one is kept, sixteen bytes each, so that in no stretch of time that is as long as the period more calls
 /// start than a policy says. A bucket that is refilled, which is less to keep, lets twice as many through in some of
 /// them, and does not know how many there were.
 #[derive(Debug, Default)]
