@@ -196,7 +196,8 @@ pub(crate) struct Guest {
     environment: Arc<BTreeMap<String, String>>,
     http: WasiHttpCtx,
     gate: Gate,
-    sockets: Sockets,
+    /// Made when the guest first asks for one: most never do.
+    sockets: Option<Sockets>,
     pub(crate) memory: MemoryLimiter,
     pub(crate) meter: Arc<Meter>,
 }
@@ -248,7 +249,22 @@ impl Guest {
 
     /// What decides about raw sockets and lookups, beside the resources that it acts on.
     pub(crate) fn sockets(&mut self) -> (&mut Sockets, &mut ResourceTable) {
-        (&mut self.sockets, &mut self.table)
+        let gate = &self.gate;
+        let sockets = self.sockets.get_or_insert_with(|| {
+            Sockets::new(
+                Arc::clone(&gate.grant),
+                gate.trail.clone(),
+                gate.network.clone(),
+                Arc::clone(&gate.listeners),
+                Threads {
+                    guests: gate.guests.clone(),
+                    meter: Arc::clone(&gate.meter),
+                },
+                Arc::clone(&gate.budget),
+                Arc::clone(&gate.traffic),
+            )
+        });
+        (sockets, &mut self.table)
     }
 
     /// Asks for the clock; a refusal ends the call and names the capability.
@@ -367,23 +383,12 @@ pub(crate) fn store(
             network: surroundings.network.clone(),
             listeners: Arc::clone(&surroundings.listeners),
             guests: surroundings.pool.clone(),
-            budget: Arc::clone(&budget),
+            budget,
             traffic: Arc::clone(&observed.traffic),
             kept: Arc::clone(&surroundings.kept),
             meter: Arc::clone(&observed.meter),
         },
-        sockets: Sockets::new(
-            Arc::clone(grant),
-            observed.trail.clone(),
-            surroundings.network.clone(),
-            Arc::clone(&surroundings.listeners),
-            Threads {
-                guests: surroundings.pool.clone(),
-                meter: Arc::clone(&observed.meter),
-            },
-            budget,
-            Arc::clone(&observed.traffic),
-        ),
+        sockets: None,
         memory: MemoryLimiter::new(limits.memory, Arc::clone(&observed.meter)),
         meter: Arc::clone(&observed.meter),
     };
