@@ -194,6 +194,22 @@ pub(crate) fn never_range(range: IpNet) -> Option<SpecialUse> {
     special.never.then_some(special)
 }
 
+/// Returns what the first special range is for that a range touches, if it touches one.
+pub(crate) fn special_within(range: IpNet) -> Option<SpecialUse> {
+    match range {
+        IpNet::V4(range) => {
+            let mut own = RANGES_V4.iter();
+            own.find(|(own, _)| own.contains(&range) || range.contains(own))
+                .map(|(_, special)| *special)
+        }
+        IpNet::V6(range) => {
+            let mut own = RANGES_V6.iter();
+            own.find(|(own, _)| own.contains(&range) || range.contains(own))
+                .map(|(_, special)| *special)
+        }
+    }
+}
+
 /// Tells whether a name stands for a metadata service.
 pub(crate) fn metadata_name(name: &str) -> Option<SpecialUse> {
     (name == METADATA_NAME).then_some(METADATA)

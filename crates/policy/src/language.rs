@@ -3,7 +3,7 @@
 //! Everything that a policy can say is here, also what this release does not enforce yet; that is refused afterwards, in
 //! one pass of its own (`enforced`), so that a later release only lifts lines there.
 
-mod breadth;
+pub(crate) mod breadth;
 mod conflict;
 mod decode;
 mod enforced;

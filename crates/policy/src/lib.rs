@@ -37,6 +37,7 @@
 #![forbid(unsafe_code)]
 
 mod address;
+mod allowance;
 mod denial;
 mod document;
 mod edit;
@@ -58,6 +59,10 @@ mod reason;
 mod scope;
 mod storage;
 
+pub use allowance::{
+    Allowance, Allowed, AllowedFiles, AllowedHeader, AllowedPeer, AllowedRequests, AllowedVariable,
+    HiddenText, HostBreadth, VariableValue, asked,
+};
 pub use denial::{Denial, Explanation, Origin, Permit, Permitted, Remedy, RuleRef};
 pub use edit::{EditError, Edited, Permission, PolicyEdit, edit};
 pub use environment::EnvironmentValue;

@@ -191,7 +191,8 @@ fn is_local(name: &str) -> bool {
     name == "localhost" || name.ends_with(".localhost")
 }
 
-fn is_shared(base: &str) -> bool {
+/// Tells whether anyone can have a name below a domain, as far as is known here.
+pub(crate) fn is_shared(base: &str) -> bool {
     if SHARED.contains(&base) {
         return true;
     }
