@@ -7,7 +7,7 @@ pub(crate) mod breadth;
 mod conflict;
 mod decode;
 mod enforced;
-mod fields;
+pub(crate) mod fields;
 mod idle;
 mod limits;
 mod network;

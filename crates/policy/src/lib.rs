@@ -58,6 +58,7 @@ mod quantity;
 mod reason;
 mod scope;
 mod storage;
+mod trust;
 
 pub use allowance::{
     Allowance, Allowed, AllowedFiles, AllowedHeader, AllowedPeer, AllowedRequests, AllowedVariable,
@@ -79,3 +80,6 @@ pub use policy::{Policy, widens};
 pub use quantity::Rate;
 pub use reason::{Reason, TrapKind, UnknownReason};
 pub use storage::{Mount, MountPlace};
+pub use trust::{
+    KeySource, Signature, Signer, SignerError, SubjectName, TrustJudgement, TrustPolicy, TrustRules,
+};

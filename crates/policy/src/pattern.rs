@@ -5,7 +5,7 @@ mod host;
 mod route;
 mod uri;
 
-pub(crate) use glob::{NamePattern, PathGlob, Segment};
+pub(crate) use glob::{NamePattern, PathGlob, Segment, check_name, fits};
 pub(crate) use host::HostPattern;
 pub(crate) use route::{PlainPath, RoutePattern};
 pub(crate) use uri::{Anchor, PathPattern, StorageUri};

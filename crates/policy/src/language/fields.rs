@@ -5,9 +5,9 @@ use crate::document::{Entry, Node, Value};
 use crate::error::{Located, Place, PolicyError, Refusal};
 
 /// A mapping with the path that errors name it by.
-pub(super) struct Fields<'n> {
-    pub(super) path: String,
-    pub(super) place: Place,
+pub(crate) struct Fields<'n> {
+    pub(crate) path: String,
+    pub(crate) place: Place,
     entries: &'n [Entry],
 }
 
@@ -39,7 +39,7 @@ const ELSEWHERE: [(&str, &str); 10] = [
 
 impl<'n> Fields<'n> {
     /// Reads a mapping with no other keys than `known`; nothing is an empty one.
-    pub(super) fn of(node: &'n Node, path: &str, known: &[&str]) -> Result<Self, PolicyError> {
+    pub(crate) fn of(node: &'n Node, path: &str, known: &[&str]) -> Result<Self, PolicyError> {
         let entries = match &node.value {
             Value::Null => &[],
             Value::Map(entries) => entries.as_slice(),
@@ -65,7 +65,7 @@ impl<'n> Fields<'n> {
     }
 
     /// Returns the node of a key, also where it holds nothing.
-    pub(super) fn get(&self, key: &str) -> Option<&'n Node> {
+    pub(crate) fn get(&self, key: &str) -> Option<&'n Node> {
         self.entries
             .iter()
             .find(|entry| entry.key == key)
@@ -73,12 +73,12 @@ impl<'n> Fields<'n> {
     }
 
     /// Returns the path of a key.
-    pub(super) fn path_of(&self, key: &str) -> String {
+    pub(crate) fn path_of(&self, key: &str) -> String {
         join(&self.path, key)
     }
 
     /// Reads a key's text through `parse`.
-    pub(super) fn parsed<T>(
+    pub(crate) fn parsed<T>(
         &self,
         key: &str,
         parse: impl FnOnce(&str) -> Result<T, Refusal>,
@@ -89,7 +89,7 @@ impl<'n> Fields<'n> {
     }
 
     /// Reads a key's list of texts, each through `parse`.
-    pub(super) fn parsed_list<T>(
+    pub(crate) fn parsed_list<T>(
         &self,
         key: &str,
         parse: impl Fn(&str) -> Result<T, Refusal>,
@@ -114,7 +114,7 @@ impl<'n> Fields<'n> {
     }
 
     /// Reads a mapping whose keys are names of the writer's choice.
-    pub(super) fn open(node: &'n Node, path: &str) -> Result<&'n [Entry], PolicyError> {
+    pub(crate) fn open(node: &'n Node, path: &str) -> Result<&'n [Entry], PolicyError> {
         match &node.value {
             Value::Null => Ok(&[]),
             Value::Map(entries) => Ok(entries),
@@ -127,7 +127,7 @@ impl<'n> Fields<'n> {
 }
 
 /// Appends a key to a path.
-pub(super) fn join(path: &str, key: &str) -> String {
+pub(crate) fn join(path: &str, key: &str) -> String {
     if path.is_empty() {
         key.to_owned()
     } else {
@@ -136,7 +136,7 @@ pub(super) fn join(path: &str, key: &str) -> String {
 }
 
 /// Reads a list; nothing is an empty one.
-pub(super) fn list<'n>(node: &'n Node, path: &str) -> Result<&'n [Node], PolicyError> {
+pub(crate) fn list<'n>(node: &'n Node, path: &str) -> Result<&'n [Node], PolicyError> {
     match &node.value {
         Value::Null => Ok(&[]),
         Value::List(items) => Ok(items),
@@ -149,7 +149,7 @@ pub(super) fn list<'n>(node: &'n Node, path: &str) -> Result<&'n [Node], PolicyE
 }
 
 /// Reads a scalar's text.
-pub(super) fn text<'n>(node: &'n Node, path: &str) -> Result<&'n str, PolicyError> {
+pub(crate) fn text<'n>(node: &'n Node, path: &str) -> Result<&'n str, PolicyError> {
     match &node.value {
         Value::Scalar(text) => Ok(text),
         Value::Null | Value::List(_) | Value::Map(_) => Err(PolicyError::language(
@@ -160,7 +160,7 @@ pub(super) fn text<'n>(node: &'n Node, path: &str) -> Result<&'n str, PolicyErro
 }
 
 /// Reads a scalar through `parse`.
-pub(super) fn parsed<T>(
+pub(crate) fn parsed<T>(
     node: &Node,
     path: &str,
     parse: impl FnOnce(&str) -> Result<T, Refusal>,
@@ -176,7 +176,7 @@ pub(super) fn parsed<T>(
 }
 
 /// Refuses a word that is none of `known`, with the nearest one as a hint.
-pub(super) fn unknown_word(text: &str, known: &[&str]) -> Refusal {
+pub(crate) fn unknown_word(text: &str, known: &[&str]) -> Refusal {
     let refusal = Refusal::new(format!("{text:?} is not one of {}", known.join(", ")));
     match nearest(text, known) {
         Some(word) => refusal.hint(format!("did you mean {word:?}?")),
