@@ -1,14 +1,17 @@
 //! Fetching: from a reference to bytes whose digest is known.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use casemate_policy::{ArtifactIdentity, Digest};
 
 use crate::digest::Hashed;
+use crate::package::Package;
 use crate::read::{FileKind, Links, ReadError, read_regular};
 use crate::reference::{Reference, source_of_file, source_of_memory};
+use crate::remote::RemoteError;
+use crate::sources::{Progress, Silent, Sources};
 
 /// Bounds on what is fetched.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,12 +21,51 @@ pub struct FetchLimits {
     pub max_bytes: u64,
 }
 
+impl FetchLimits {
+    /// What the product uses.
+    pub const STANDARD: FetchLimits = FetchLimits {
+        max_bytes: 32 * 1024 * 1024,
+    };
+}
+
 impl Default for FetchLimits {
     fn default() -> Self {
-        FetchLimits {
-            max_bytes: 32 * 1024 * 1024,
+        Self::STANDARD
+    }
+}
+
+/// What is to be fetched, and how.
+#[derive(Clone, Copy)]
+pub struct FetchRequest<'a> {
+    /// Where from.
+    pub reference: &'a Reference,
+    /// How much at the most.
+    pub limits: &'a FetchLimits,
+    /// The manifest that it has to be, whatever the reference's tag names by now; registries only.
+    pub manifest: Option<Digest>,
+    /// Who is told how it goes.
+    pub progress: &'a dyn Progress,
+}
+
+impl<'a> FetchRequest<'a> {
+    /// What `reference` names now, within the product's limits, telling nobody.
+    pub fn new(reference: &'a Reference) -> Self {
+        Self {
+            reference,
+            limits: &FetchLimits::STANDARD,
+            manifest: None,
+            progress: &Silent,
         }
     }
+}
+
+/// What was fetched.
+#[derive(Clone, Debug)]
+pub struct Fetched {
+    /// The bytes, hashed.
+    pub artifact: VerifiedArtifact,
+    /// What came with them; only from a registry.
+    pub package: Option<Package>,
 }
 
 /// Bytes with the identity that was computed from those very bytes.
@@ -123,6 +165,14 @@ pub enum FetchError {
         #[source]
         source: io::Error,
     },
+    /// A registry or server did not give it.
+    #[error("cannot fetch {reference}: {error}")]
+    Remote {
+        /// The reference.
+        reference: String,
+        /// Why not.
+        error: Box<RemoteError>,
+    },
 }
 
 fn stated_size(size: Option<u64>) -> String {
@@ -133,9 +183,15 @@ fn stated_size(size: Option<u64>) -> String {
 }
 
 impl FetchError {
+    /// Whether the bytes are not those that were named: a verification said no.
+    pub fn is_verification(&self) -> bool {
+        matches!(self, FetchError::Remote { error, .. } if error.is_verification())
+    }
+
     /// What the person can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
+            FetchError::Remote { error, .. } => error.hint(),
             FetchError::Missing { .. } => {
                 Some("give the path of a component, such as ./tool.wasm".to_owned())
             }
@@ -153,16 +209,35 @@ impl FetchError {
     }
 }
 
-/// Reads the artifact that a reference names, within `limits`, and computes its digest from the
-/// bytes read.
+/// Fetches what a reference names, within the request's limits, and computes its digest from the
+/// bytes that came. Blocks; nothing is written to disk.
 ///
-/// Directories, pipes, devices and sockets are refused before a byte is read, files that state too
-/// large a size as well; of one that lies about its size at most one byte over the limit is read.
+/// Files: directories, pipes, devices and sockets are refused before a byte is read, files that state
+/// too large a size as well; of one that lies about its size at most one byte over the limit is read.
 /// It never waits for a writer. Symbolic links are followed: the person names the file, and the
 /// digest is of what was read.
-pub fn fetch(reference: &Reference, limits: &FetchLimits) -> Result<VerifiedArtifact, FetchError> {
-    let Reference::File(path) = reference;
-    let path = path.clone();
+///
+/// # Errors
+///
+/// Fails where the bytes cannot be had, or are not those that the reference or the request pins.
+pub fn fetch(sources: &Sources, request: FetchRequest<'_>) -> Result<Fetched, FetchError> {
+    match request.reference {
+        Reference::File(path) => Ok(Fetched {
+            artifact: fetch_file(path, request.limits)?,
+            package: None,
+        }),
+        Reference::Oci(_) | Reference::Https(_) => {
+            let _ = sources;
+            Err(FetchError::Remote {
+                reference: request.reference.to_string(),
+                error: Box::new(RemoteError::NoNetwork),
+            })
+        }
+    }
+}
+
+fn fetch_file(path: &Path, limits: &FetchLimits) -> Result<VerifiedArtifact, FetchError> {
+    let path = path.to_owned();
     match read_regular(&path, limits.max_bytes, Links::Follow) {
         Ok(file) => Ok(VerifiedArtifact::mint(
             Hashed::new(file.bytes),

@@ -20,7 +20,7 @@
 //!   of root that not everybody can write, and "cannot be read" is never taken for "absent" ([`read_policy_file`]).
 //!
 //! ```
-//! use casemate_artifact::{FetchLimits, Home, LockEntry, LockFile, Reference, fetch, sha256};
+//! use casemate_artifact::{FetchRequest, Home, LockEntry, LockFile, Reference, Sources, fetch, sha256};
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let directory = tempfile::tempdir()?;
 //! # let directory = directory.path();
@@ -28,7 +28,7 @@
 //! let home = Home::single(directory.join("home"));
 //! home.create()?;
 //! let reference = Reference::parse("search.wasm", directory)?;
-//! let artifact = fetch(&reference, &FetchLimits::default())?;
+//! let artifact = fetch(&Sources::files_only(), FetchRequest::new(&reference))?.artifact;
 //! home.store().put(&artifact)?;
 //! LockFile::update(&home, |lock| -> Result<(), Box<dyn std::error::Error>> {
 //!     let entry = LockEntry {
@@ -60,25 +60,41 @@ mod guard;
 mod home;
 mod lock;
 mod lock_file;
+mod package;
 mod protected;
 mod read;
 mod reference;
+mod remote;
+mod sources;
 mod stamp;
 mod store;
 
 pub use atomic::write_atomic;
 pub use check::{Finding, Problem};
 pub use digest::sha256;
-pub use fetch::{FetchError, FetchLimits, VerifiedArtifact, fetch};
+pub use fetch::{FetchError, FetchLimits, FetchRequest, Fetched, VerifiedArtifact, fetch};
 pub use gc::{GcError, GcReport, gc};
 pub use home::{Home, HomeError};
 pub use lock::{Lock, LockEntry, LockError};
 pub use lock_file::LockFile;
+pub use package::{
+    Evidence, EvidenceError, MAX_ANNOTATION_BYTES, MAX_ANNOTATIONS, MAX_BUNDLE_BYTES,
+    MAX_EVIDENCE_BYTES, MAX_PAYLOAD_BYTES, MAX_REQUEST_BYTES, MAX_SIGNATURES, POLICY_MEDIA_TYPES,
+    Package, SignatureItem, UnusableItem, WASM_MEDIA_TYPES, WIT_MEDIA_TYPE,
+};
 pub use protected::{
     MAX_POLICY_BYTES, PolicyFileError, PolicyText, group_writable, read_config_file,
     read_policy_file, read_policy_path, update_policy_file, write_policy_file,
 };
 pub use read::FileKind;
-pub use reference::{Reference, ReferenceError};
+pub use reference::{
+    HttpsReference, HttpsReferenceError, OciReference, OciReferenceError, Reference,
+    ReferenceError, Registry,
+};
+pub use remote::{ManifestError, Phase, RemoteError};
+pub use sources::{
+    Anonymous, ConnectError, Connected, Connector, CredentialError, Credentials, FetchDeadlines,
+    Login, Pending, Place, Progress, Silent, Sources, Stream,
+};
 pub use stamp::{FileStamp, Stamp};
 pub use store::{ContentStore, MAX_DOCS_BYTES, StoreError};

@@ -6,8 +6,15 @@ use std::str::FromStr;
 use casemate_policy::Digest;
 use url::Url;
 
+mod https;
+mod oci;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use https::host_of;
+pub use https::{HttpsReference, HttpsReferenceError};
+pub(crate) use oci::is_loopback;
+pub use oci::{OciReference, OciReferenceError, Registry};
 
 /// Longest reference text that is looked at, in bytes.
 const MAX_REFERENCE_BYTES: usize = 4096;
@@ -18,6 +25,10 @@ const MAX_REFERENCE_BYTES: usize = 4096;
 pub enum Reference {
     /// A local file; [`Reference::parse`] makes it absolute.
     File(PathBuf),
+    /// An artifact in a registry.
+    Oci(OciReference),
+    /// A file behind a URL.
+    Https(HttpsReference),
 }
 
 /// Why a text is not a reference that this release can fetch.
@@ -39,13 +50,21 @@ pub enum ReferenceError {
         /// The reference as given.
         text: String,
     },
-    /// A transport that Casemate knows by name and does not speak in this release.
-    #[error("{scheme} references are not in this release: {text}")]
-    NotInThisRelease {
-        /// The scheme.
-        scheme: String,
+    /// An `oci:` reference that names no artifact.
+    #[error("{text} is no reference to a registry: {error}")]
+    Oci {
         /// The reference as given.
         text: String,
+        /// What is wrong with it.
+        error: OciReferenceError,
+    },
+    /// A URL that names no file, or one that is not fetched.
+    #[error("{text} cannot be fetched: {error}")]
+    Https {
+        /// The reference as given.
+        text: String,
+        /// What is wrong with it.
+        error: HttpsReferenceError,
     },
     /// A scheme nobody knows.
     #[error("unknown scheme {scheme:?} in the reference {text}")]
@@ -72,8 +91,15 @@ impl ReferenceError {
             ReferenceError::Empty | ReferenceError::UnknownScheme { .. } => {
                 Some("give the path of a component, such as ./tool.wasm".to_owned())
             }
-            ReferenceError::NotInThisRelease { .. } => {
-                Some("download the component and give the path of the file".to_owned())
+            ReferenceError::Oci { error, .. } => Some(oci_hint(error)),
+            ReferenceError::Https {
+                error: HttpsReferenceError::PlainHttp,
+                ..
+            } => {
+                Some("use the https:// address, or download the file and give its path".to_owned())
+            }
+            ReferenceError::Https { .. } => {
+                Some("write https://HOST/PATH/tool.wasm, with #sha256:… to pin it".to_owned())
             }
             ReferenceError::FileUrl { .. } => {
                 Some("an absolute path has three slashes: file:///dir/tool.wasm".to_owned())
@@ -84,7 +110,8 @@ impl ReferenceError {
 }
 
 impl Reference {
-    /// Parses what a person typed: a path, absolute or relative to `base`, or a `file://` URL.
+    /// Parses what a person typed: a path, absolute or relative to `base`, or a `file://`,
+    /// `oci://` or `https://` URL.
     ///
     /// Nothing on disk is looked at. A text with a scheme is never taken for a path, so that a
     /// mistyped URL does not become a file name.
@@ -104,16 +131,39 @@ impl Reference {
             None => Ok(Reference::File(base.join(text))),
             Some(scheme) => match scheme.as_str() {
                 "file" => file_url(text).map(Reference::File),
-                "oci" | "https" | "http" => Err(ReferenceError::NotInThisRelease {
-                    scheme,
-                    text: text.to_owned(),
-                }),
+                "oci" => text
+                    .parse()
+                    .map(Reference::Oci)
+                    .map_err(|error| ReferenceError::Oci {
+                        text: text.to_owned(),
+                        error,
+                    }),
+                "https" | "http" => {
+                    text.parse()
+                        .map(Reference::Https)
+                        .map_err(|error| ReferenceError::Https {
+                            text: text.to_owned(),
+                            error,
+                        })
+                }
                 _ => Err(ReferenceError::UnknownScheme {
                     scheme,
                     text: text.to_owned(),
                 }),
             },
         }
+    }
+}
+
+fn oci_hint(error: &OciReferenceError) -> String {
+    match error {
+        OciReferenceError::Registry { .. } => {
+            "write the registry out, in lower case: oci://ghcr.io/OWNER/TOOL:TAG".to_owned()
+        }
+        OciReferenceError::Digest(_) => {
+            "a pinned reference is written oci://REGISTRY/REPOSITORY@sha256:…".to_owned()
+        }
+        _ => "references look like oci://ghcr.io/owner/tool:1.0".to_owned(),
     }
 }
 
@@ -201,6 +251,8 @@ impl std::fmt::Display for Reference {
                 Ok(url) => formatter.write_str(url.as_str()),
                 Err(()) => write!(formatter, "{}", path.display()),
             },
+            Reference::Oci(reference) => reference.fmt(formatter),
+            Reference::Https(reference) => reference.fmt(formatter),
         }
     }
 }

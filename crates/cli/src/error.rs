@@ -145,7 +145,7 @@ impl CommandError {
             Self::BrokenPipe => (ExitStatus::Ok, None),
             Self::Output(_) | Self::Json(_) | Self::Start(_) | Self::Serve(_) => (Failed, None),
             Self::Reference(error) => (Usage, error.hint()),
-            Self::Fetch(error) => (Failed, error.hint()),
+            Self::Fetch(error) => fetch(error),
             Self::Inspect(error) => (Failed, error.hint().map(str::to_owned)),
             Self::Install(error) => install(error),
             Self::Change(error) => change(error),
@@ -197,10 +197,18 @@ pub(crate) fn chain(error: &dyn Error) -> String {
 
 type Told = (ExitStatus, Option<String>);
 
+fn fetch(error: &FetchError) -> Told {
+    let status = match error.is_verification() {
+        true => ExitStatus::Denied,
+        false => ExitStatus::Failed,
+    };
+    (status, error.hint())
+}
+
 fn install(error: &InstallError) -> Told {
     use ExitStatus::{Failed, Usage};
     match error {
-        InstallError::Fetch(error) => (Failed, error.hint()),
+        InstallError::Fetch(error) => fetch(error),
         InstallError::Inspect(error) => (Failed, error.hint().map(str::to_owned)),
         InstallError::UnknownImports { .. } => (
             Failed,

@@ -2,7 +2,9 @@
 
 use crate::error::CommandError;
 use crate::settings::Settings;
-use casemate_artifact::{FetchLimits, LockEntry, LockFile, Reference, VerifiedArtifact, fetch};
+use casemate_artifact::{
+    FetchRequest, LockEntry, LockFile, Reference, Sources, VerifiedArtifact, fetch,
+};
 use casemate_policy::ComponentName;
 use casemate_runtime::docs::{MAX_WIT_BYTES, bundle_wit};
 use casemate_runtime::names::component_name;
@@ -52,19 +54,18 @@ pub(crate) fn find(settings: &Settings, text: &str) -> Result<Found, CommandErro
         }
     }
     let reference = Reference::parse(text, &settings.base)?;
-    let artifact = fetch(&reference, &FetchLimits::default())?;
-    let Reference::File(path) = &reference else {
-        return Ok(Found {
-            artifact,
-            docs: None,
-            name: None,
-            installed: false,
-        });
-    };
+    let fetched = fetch(&Sources::files_only(), FetchRequest::new(&reference))?;
     Ok(Found {
-        artifact,
-        docs: None,
-        name: component_name(path),
+        artifact: fetched.artifact,
+        docs: fetched
+            .package
+            .and_then(|package| package.wit().map(str::to_owned)),
+        name: match &reference {
+            Reference::File(path) => component_name(path),
+            Reference::Oci(reference) => reference.component_name(),
+            Reference::Https(reference) => reference.component_name(),
+            _ => None,
+        },
         installed: false,
     })
 }

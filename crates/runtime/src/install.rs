@@ -7,7 +7,7 @@ use crate::inspect::{Capability, InspectError, InspectedComponent, IntakeLimits,
 use crate::names::{NameCollision, component_name, policy_names, tool_names, tools_hash};
 use crate::runtime::{OpenError, Runtime};
 use casemate_artifact::{
-    FetchError, FetchLimits, LockEntry, LockError, LockFile, PolicyFileError, Reference,
+    FetchError, FetchRequest, LockEntry, LockError, LockFile, PolicyFileError, Reference,
     StoreError, VerifiedArtifact, fetch, gc, update_policy_file,
 };
 use casemate_policy::{ComponentName, Digest, EditError, Edited, Policy, PolicyEdit, PolicyError};
@@ -187,7 +187,7 @@ impl Runtime {
         name: Option<ComponentName>,
         author_wit: Option<String>,
     ) -> Result<InstallPlan, InstallError> {
-        let artifact = fetch(reference, &FetchLimits::default())?;
+        let artifact = fetch(&self.sources, FetchRequest::new(reference))?.artifact;
         let inspected = Arc::new(inspect(
             artifact.bytes(),
             author_wit.as_deref(),
@@ -431,12 +431,18 @@ impl Runtime {
 }
 
 fn name_of(reference: &Reference) -> Result<ComponentName, InstallError> {
-    let Reference::File(path) = reference else {
-        return Err(InstallError::NoName {
-            path: reference.to_string().into(),
-        });
+    let name = match reference {
+        Reference::File(path) => component_name(path),
+        Reference::Oci(reference) => reference.component_name(),
+        Reference::Https(reference) => reference.component_name(),
+        _ => None,
     };
-    component_name(path).ok_or_else(|| InstallError::NoName { path: path.clone() })
+    name.ok_or_else(|| InstallError::NoName {
+        path: match reference {
+            Reference::File(path) => path.clone(),
+            other => other.to_string().into(),
+        },
+    })
 }
 
 /// The full chain of an installation error, for logs.

@@ -11,7 +11,9 @@ use crate::inspect::{IntakeLimits, inspect};
 use crate::installed::Installed;
 use crate::names::{policy_names, tool_names};
 use crate::storage::{OwnHome, ProcessPlaces, Roots};
-use casemate_artifact::{Home, HomeError, LockEntry, LockError, LockFile, Stamp, read_policy_file};
+use casemate_artifact::{
+    Home, HomeError, LockEntry, LockError, LockFile, Sources, Stamp, read_policy_file,
+};
 use casemate_policy::{Admission, ComponentName, Digest, Policy, PolicyError, RootName, Tenant};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -59,6 +61,7 @@ pub struct RuntimeBuilder {
     compiler: Arc<dyn Compiler>,
     parallel_compilation: bool,
     network: Option<Network>,
+    sources: Sources,
     strict_links: bool,
     own_directories: Vec<PathBuf>,
 }
@@ -117,6 +120,13 @@ impl RuntimeBuilder {
     #[must_use]
     pub fn network(mut self, network: Network) -> Self {
         self.network = Some(network);
+        self
+    }
+
+    /// Lets components be fetched from these sources; without it from files only.
+    #[must_use]
+    pub fn sources(mut self, sources: Sources) -> Self {
+        self.sources = sources;
         self
     }
 
@@ -179,6 +189,7 @@ impl RuntimeBuilder {
             strict: self.strict,
             bound,
             shared,
+            sources: self.sources,
             catalogs,
             state: Mutex::new(State::default()),
         };
@@ -269,6 +280,7 @@ pub struct Runtime {
     pub(crate) strict: bool,
     pub(crate) bound: BTreeSet<RootName>,
     pub(crate) shared: Arc<Shared>,
+    pub(crate) sources: Sources,
     catalogs: watch::Sender<Arc<Catalog>>,
     state: Mutex<State>,
 }
@@ -288,6 +300,7 @@ impl Runtime {
             compiler: Arc::new(InProcess),
             parallel_compilation: false,
             network: None,
+            sources: Sources::files_only(),
             strict_links: false,
             own_directories: Vec::new(),
         }

@@ -3,7 +3,20 @@
 use std::fs::File;
 use std::time::{Duration, Instant};
 
-use casemate_artifact::{FetchError, FetchLimits, FileKind, Reference, fetch, sha256};
+use casemate_artifact::{
+    FetchError, FetchLimits, FetchRequest, FileKind, Reference, Sources, VerifiedArtifact, sha256,
+};
+
+/// Files only, within `limits`.
+fn fetch(reference: &Reference, limits: &FetchLimits) -> Result<VerifiedArtifact, FetchError> {
+    let request = FetchRequest {
+        limits,
+        ..FetchRequest::new(reference)
+    };
+    let fetched = casemate_artifact::fetch(&Sources::files_only(), request)?;
+    assert_eq!(fetched.package, None);
+    Ok(fetched.artifact)
+}
 
 fn limits(max_bytes: u64) -> FetchLimits {
     FetchLimits { max_bytes }

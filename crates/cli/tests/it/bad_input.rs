@@ -86,11 +86,8 @@ fn what_is_no_component_is_not_added() {
 fn references_and_names_that_mean_nothing_are_usage() {
     let sandbox = Sandbox::with_notes();
     for (reference, words) in [
-        (
-            "https://example.com/tool.wasm",
-            ["not in this release", "hint:"],
-        ),
-        ("oci://ghcr.io/a/b", ["not in this release", "hint:"]),
+        ("http://example.com/tool.wasm", ["plain HTTP", "hint:"]),
+        ("oci://acme/tool", ["no default registry", "hint:"]),
         ("gopher://x/y", ["unknown scheme", "hint:"]),
         ("", ["empty", "hint:"]),
     ] {
