@@ -18,10 +18,12 @@ use crate::store::Sort;
 /// What a collection removed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GcReport {
-    /// Components that no lock entry names, by digest.
+    /// Components that no lock entry names, also not as a previous one, by digest.
     pub components: Vec<Digest>,
     /// WIT docs that no lock entry names, by digest.
     pub docs: Vec<Digest>,
+    /// Manifests, signatures and texts of policies that no lock entry names, by digest.
+    pub records: Vec<Digest>,
     /// Temporary files of writers that were killed.
     pub temporary: Vec<PathBuf>,
     /// Bytes that all of them had.
@@ -58,8 +60,8 @@ impl GcError {
     }
 }
 
-/// Removes stored components and docs that no lock entry names, and temporary files that a kill
-/// left behind.
+/// Removes what is stored and neither a lock entry nor one before it names, and temporary files that a kill left
+/// behind.
 ///
 /// What is younger than `grace` at `now` is kept: a writer may be about to name or rename it. Files
 /// of other names are left alone. It holds the write lock, and a lock that cannot be read stops it
@@ -69,10 +71,7 @@ pub fn gc(home: &Home, grace: Duration, now: SystemTime) -> Result<GcReport, GcE
     let lock = LockFile::load(home).map_err(GcError::Lock)?;
     let mut named = BTreeSet::new();
     for entry in lock.components.values() {
-        named.insert((Sort::Component, entry.digest));
-        if let Some(docs) = &entry.docs {
-            named.insert((Sort::Docs, *docs));
-        }
+        named.extend(entry.stored());
     }
     let mut report = GcReport::default();
     let store = home.components_dir();
@@ -90,6 +89,9 @@ pub fn gc(home: &Home, grace: Duration, now: SystemTime) -> Result<GcReport, GcE
                     match sort {
                         Sort::Component => report.components.push(digest),
                         Sort::Docs => report.docs.push(digest),
+                        Sort::Manifest | Sort::Evidence | Sort::Policy => {
+                            report.records.push(digest);
+                        }
                     }
                 }
                 None if old.name.starts_with(TEMPORARY_PREFIX) => {

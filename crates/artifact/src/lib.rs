@@ -31,14 +31,9 @@
 //! let artifact = fetch(&Sources::files_only(), FetchRequest::new(&reference))?.artifact;
 //! home.store().put(&artifact)?;
 //! LockFile::update(&home, |lock| -> Result<(), Box<dyn std::error::Error>> {
-//!     let entry = LockEntry {
-//!         digest: *artifact.digest(),
-//!         source: artifact.identity().source().to_owned(),
-//!         tools: sha256(b"the tool list"),
-//!         tenant: Default::default(),
-//!         docs: None,
-//!         added: "2026-11-22T06:00:00Z".to_owned(),
-//!     };
+//!     let source = artifact.identity().source().to_owned();
+//!     let tools = sha256(b"the tool list");
+//!     let entry = LockEntry::new(*artifact.digest(), source, tools, "2026-11-22T06:00:00Z".to_owned());
 //!     lock.components.insert("search".parse()?, entry);
 //!     Ok(())
 //! })?;
@@ -75,7 +70,7 @@ pub use digest::sha256;
 pub use fetch::{FetchError, FetchLimits, FetchRequest, Fetched, VerifiedArtifact, fetch};
 pub use gc::{GcError, GcReport, gc};
 pub use home::{Home, HomeError};
-pub use lock::{Lock, LockEntry, LockError};
+pub use lock::{Lock, LockEntry, LockError, MAX_PREVIOUS, Replaced};
 pub use lock_file::LockFile;
 pub use package::{
     Evidence, EvidenceError, MAX_ANNOTATION_BYTES, MAX_ANNOTATIONS, MAX_BUNDLE_BYTES,
@@ -97,4 +92,4 @@ pub use sources::{
     Login, Pending, Place, Progress, Silent, Sources, Stream,
 };
 pub use stamp::{FileStamp, Stamp};
-pub use store::{ContentStore, MAX_DOCS_BYTES, StoreError};
+pub use store::{ContentStore, MAX_DOCS_BYTES, MAX_EVIDENCE_BYTES, MAX_MANIFEST_BYTES, StoreError};

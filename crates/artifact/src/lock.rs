@@ -2,29 +2,24 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use casemate_policy::{ArtifactIdentity, ComponentName, Digest, Tenant};
-use serde::{Deserialize, Serialize};
+use casemate_policy::{ArtifactIdentity, ComponentName, Digest, Signer, Tenant};
 
 use crate::home::disk_hint;
 use crate::read::FileKind;
+use crate::store::Sort;
 
 #[cfg(test)]
 mod tests;
+mod wire;
 
 /// Largest lock file that is read or written, in bytes: 4 MiB, some ten thousand entries.
 pub(crate) const MAX_LOCK_BYTES: u64 = 4 * 1024 * 1024;
 
-/// Longest `source` in bytes: the longest path, each byte written as `%41`.
-const MAX_SOURCE_BYTES: usize = 3 * 4096 + 16;
-
-/// Longest `added` in bytes; a time in RFC 3339 has 20 to 35.
-const MAX_ADDED_BYTES: usize = 64;
-
-const HEADER: &str =
-    "# Written by casemate: binds each name to the exact bytes that run under it.\n";
+/// Most replaced entries that are kept under one name.
+pub const MAX_PREVIOUS: usize = 5;
 
 /// Which bytes run under which name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,26 +29,128 @@ pub struct Lock {
 }
 
 /// What is bound to one name.
+///
+/// All digests but `tools` and `policy` are names in the content store of the home.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LockEntry {
     /// Digest of the component's bytes.
     pub digest: Digest,
-    /// Where they came from, for a person to read: `file:///abs/path`.
+    /// Where they came from, in the one spelling of a reference: `file:///abs/path`, `oci://…`, `https://…`.
     pub source: String,
+    /// Digest of the manifest that named the bytes, for what came from a registry.
+    pub manifest: Option<Digest>,
+    /// Digest of the signatures that were found for the manifest, as they came.
+    pub evidence: Option<Digest>,
+    /// Who was verified to have signed it when it was added.
+    pub signer: Option<Signer>,
+    /// A person chose that its signatures are not verified.
+    pub verification_skipped: bool,
+    /// What the author calls this version (`org.opencontainers.image.version`); a third party's text.
+    pub version: Option<String>,
     /// Digest of the tool list that the person saw when adding it.
     pub tools: Digest,
-    /// Whose component it is.
-    pub tenant: Tenant,
+    /// Digest of its policy file as Casemate wrote it last, or as it was locked; `None` where there was no file.
+    /// What a person edits by hand since is in force and not in here.
+    pub policy: Option<Digest>,
     /// Digest of the WIT docs that were given at install.
     pub docs: Option<Digest>,
+    /// Whose component it is.
+    pub tenant: Tenant,
     /// When it was added, in RFC 3339; the caller's clock, for a person to read.
     pub added: String,
+    /// What had the name before, newest first, at most [`MAX_PREVIOUS`].
+    pub previous: Vec<Replaced>,
+}
+
+/// An entry that another one replaced, with what is needed to return to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replaced {
+    /// The entry as it was; its own `previous` is empty.
+    pub entry: LockEntry,
+    /// Digest of what its policy file said when it was replaced, in the content store; `None` where there was no
+    /// file.
+    pub policy_text: Option<Digest>,
+    /// A person went back from it to an older one, so that it is newer than what replaced it.
+    pub rolled_back: bool,
 }
 
 impl LockEntry {
+    /// An entry for bytes from `source`, unsigned, without a policy and with nothing before it.
+    pub fn new(digest: Digest, source: String, tools: Digest, added: String) -> LockEntry {
+        LockEntry {
+            digest,
+            source,
+            manifest: None,
+            evidence: None,
+            signer: None,
+            verification_skipped: false,
+            version: None,
+            tools,
+            policy: None,
+            docs: None,
+            tenant: Tenant::default(),
+            added,
+            previous: Vec::new(),
+        }
+    }
+
     /// The identity that the entry promises; the bytes prove it when they are loaded.
     pub fn identity(&self) -> ArtifactIdentity {
-        ArtifactIdentity::new(self.digest, self.source.clone(), None)
+        let signer = self.signer.as_ref().map(Signer::to_string);
+        ArtifactIdentity::new(self.digest, self.source.clone(), signer)
+    }
+
+    /// Notes what the author calls this version; a text that is no short line of printable characters is not noted.
+    pub fn set_version(&mut self, version: Option<&str>) {
+        self.version = version
+            .filter(|version| wire::check_line(version, wire::MAX_VERSION_BYTES).is_ok())
+            .map(str::to_owned);
+    }
+
+    /// Whether the other entry is of the same bytes in the same manifest.
+    pub fn is_of_same_bytes(&self, other: &LockEntry) -> bool {
+        (self.digest, self.manifest) == (other.digest, other.manifest)
+    }
+
+    /// Puts this entry before what `old` had before, and `old` first among it. Older ones of the same bytes as
+    /// either are dropped, and what is beyond [`MAX_PREVIOUS`].
+    #[must_use]
+    pub fn replacing(
+        mut self,
+        mut old: LockEntry,
+        policy_text: Option<Digest>,
+        rolled_back: bool,
+    ) -> LockEntry {
+        let older = std::mem::take(&mut old.previous);
+        let older = older.into_iter().filter(|replaced| {
+            !replaced.entry.is_of_same_bytes(&old) && !replaced.entry.is_of_same_bytes(&self)
+        });
+        let older: Vec<Replaced> = older.collect();
+        self.previous = if old.is_of_same_bytes(&self) {
+            Vec::new()
+        } else {
+            vec![Replaced {
+                entry: old,
+                policy_text,
+                rolled_back,
+            }]
+        };
+        self.previous.extend(older);
+        self.previous.truncate(MAX_PREVIOUS);
+        self
+    }
+
+    /// Everything in the content store that the entry and those before it name.
+    pub(crate) fn stored(&self) -> Vec<(Sort, Digest)> {
+        let mut stored = vec![(Sort::Component, self.digest)];
+        stored.extend(self.manifest.map(|digest| (Sort::Manifest, digest)));
+        stored.extend(self.evidence.map(|digest| (Sort::Evidence, digest)));
+        stored.extend(self.docs.map(|digest| (Sort::Docs, digest)));
+        for replaced in &self.previous {
+            stored.extend(replaced.policy_text.map(|digest| (Sort::Policy, digest)));
+            stored.extend(replaced.entry.stored());
+        }
+        stored
     }
 }
 
@@ -114,7 +211,7 @@ pub enum LockError {
         limit: u64,
     },
     /// An entry was to be written whose bytes are not in the store.
-    #[error("the lock cannot bind {name} to {digest}: {what} not in the store")]
+    #[error("the lock cannot bind {name} to {digest}: {what} of that digest is not in the store")]
     NotStored {
         /// The name of the entry.
         name: ComponentName,
@@ -180,171 +277,4 @@ impl LockError {
             | LockError::Refused { .. } => None,
         }
     }
-}
-
-/// The file as it is on disk; the domain types above know nothing about TOML.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WireLock {
-    version: i64,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    components: BTreeMap<String, WireEntry>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WireEntry {
-    digest: String,
-    source: String,
-    tools: String,
-    tenant: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    docs: Option<String>,
-    added: String,
-}
-
-/// Read before anything else, so that a later format is recognised whatever it contains.
-#[derive(Deserialize)]
-struct WireVersion {
-    version: Option<toml::Value>,
-}
-
-impl Lock {
-    /// The version of the format that this release reads and writes.
-    pub const VERSION: i64 = 1;
-
-    /// Reads the text of a lock; `path` is for the messages.
-    pub(crate) fn parse(text: &str, path: &Path) -> Result<Lock, LockError> {
-        let malformed = |message: String| LockError::Malformed {
-            path: path.to_owned(),
-            position: None,
-            message,
-        };
-        let toml_error = |error: &toml::de::Error| LockError::Malformed {
-            path: path.to_owned(),
-            position: error
-                .span()
-                .and_then(|span| line_and_column(text, span.start)),
-            message: error.message().to_owned(),
-        };
-        let stated: WireVersion = toml::from_str(text).map_err(|error| toml_error(&error))?;
-        match stated.version {
-            Some(toml::Value::Integer(Lock::VERSION)) => {}
-            Some(toml::Value::Integer(found)) if found > Lock::VERSION => {
-                return Err(LockError::FutureVersion {
-                    path: path.to_owned(),
-                    found,
-                    supported: Lock::VERSION,
-                });
-            }
-            Some(other) => {
-                return Err(malformed(format!(
-                    "version = {other} is not a version of the lock"
-                )));
-            }
-            None => return Err(malformed("version is missing".to_owned())),
-        }
-        let wire: WireLock = toml::from_str(text).map_err(|error| toml_error(&error))?;
-        let mut components = BTreeMap::new();
-        for (name, entry) in wire.components {
-            let parsed: ComponentName = name
-                .parse()
-                .map_err(|error| malformed(format!("components.{name:?}: {error}")))?;
-            let entry = entry
-                .parse()
-                .map_err(|reason| malformed(format!("components.{name}.{reason}")))?;
-            components.insert(parsed, entry);
-        }
-        Ok(Lock { components })
-    }
-
-    /// The text of the lock: the same for equal locks, and [`Lock::parse`] gives the lock back.
-    pub(crate) fn print(&self) -> Result<String, LockError> {
-        let mut components = BTreeMap::new();
-        for (name, entry) in &self.components {
-            check_texts(&entry.source, &entry.added).map_err(|reason| LockError::Refused {
-                reason: format!("components.{name}.{reason}"),
-            })?;
-            components.insert(name.as_str().to_owned(), WireEntry::from(entry));
-        }
-        let body = toml::to_string(&WireLock {
-            version: Lock::VERSION,
-            components,
-        })
-        .map_err(|error| LockError::Refused {
-            reason: error.to_string(),
-        })?;
-        Ok(format!("{HEADER}{body}"))
-    }
-}
-
-impl From<&LockEntry> for WireEntry {
-    fn from(entry: &LockEntry) -> WireEntry {
-        WireEntry {
-            digest: entry.digest.to_string(),
-            source: entry.source.clone(),
-            tools: entry.tools.to_string(),
-            tenant: entry.tenant.as_str().to_owned(),
-            docs: entry.docs.map(|docs| docs.to_string()),
-            added: entry.added.clone(),
-        }
-    }
-}
-
-impl WireEntry {
-    fn parse(self) -> Result<LockEntry, String> {
-        check_texts(&self.source, &self.added)?;
-        Ok(LockEntry {
-            digest: self
-                .digest
-                .parse()
-                .map_err(|error| format!("digest: {error}"))?,
-            source: self.source,
-            tools: self
-                .tools
-                .parse()
-                .map_err(|error| format!("tools: {error}"))?,
-            tenant: self
-                .tenant
-                .parse()
-                .map_err(|error| format!("tenant: {error}"))?,
-            docs: self
-                .docs
-                .map(|docs| docs.parse())
-                .transpose()
-                .map_err(|error| format!("docs: {error}"))?,
-            added: self.added,
-        })
-    }
-}
-
-/// These two are printed to terminals as they are, so they must be one short line without control
-/// characters.
-fn check_texts(source: &str, added: &str) -> Result<(), String> {
-    for (field, text, limit) in [
-        ("source", source, MAX_SOURCE_BYTES),
-        ("added", added, MAX_ADDED_BYTES),
-    ] {
-        if text.is_empty() {
-            return Err(format!("{field}: is empty"));
-        }
-        if text.len() > limit {
-            return Err(format!(
-                "{field}: has {} bytes, at most {limit} are allowed",
-                text.len()
-            ));
-        }
-        if text.chars().any(char::is_control) {
-            return Err(format!("{field}: contains a control character"));
-        }
-    }
-    Ok(())
-}
-
-/// Line and column (in characters), both from 1, of a byte offset.
-fn line_and_column(text: &str, offset: usize) -> Option<(usize, usize)> {
-    let before = text.get(..offset)?;
-    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    let line = before.matches('\n').count() + 1;
-    Some((line, before.get(line_start..)?.chars().count() + 1))
 }

@@ -1,5 +1,7 @@
 //! The lock on disk: read at any time, changed by one writer at a time.
 
+use casemate_policy::ComponentName;
+
 use crate::atomic::{Target, TargetError, foreign_owner, world_writable};
 use crate::guard::{GuardError, WriteGuard};
 use crate::home::Home;
@@ -54,7 +56,7 @@ impl LockFile {
 
     /// Changes the lock: load, `change`, write, while no other process can do the same.
     ///
-    /// When `change` fails, or an entry that it adds or alters names bytes that are not in the
+    /// When `change` fails, or an entry that it adds or alters newly names something that is not in the
     /// store of the home, nothing is written. The new lock is durable when this returns. It waits
     /// at most ten seconds for another writer. `change` must not itself call something that takes
     /// the same write lock ([`LockFile::update`], [`crate::write_policy_file`],
@@ -69,8 +71,9 @@ impl LockFile {
         let value = change(&mut after)?;
         if after != before {
             for (name, entry) in &after.components {
-                if before.components.get(name) != Some(entry) {
-                    check_stored(home, name, entry)?;
+                let old = before.components.get(name);
+                if old != Some(entry) {
+                    check_stored(home, name, entry, old)?;
                 }
             }
             write(home, &after)?;
@@ -79,24 +82,29 @@ impl LockFile {
     }
 }
 
+/// Looks for what an entry names and did not name before. What it named already may be missing: a lock that came with
+/// a repository says what is yet to be fetched.
+///
 /// Under the write lock, so that no collection can take the bytes between this look and the write.
 fn check_stored(
     home: &Home,
-    name: &casemate_policy::ComponentName,
+    name: &ComponentName,
     entry: &LockEntry,
+    before: Option<&LockEntry>,
 ) -> Result<(), LockError> {
     let store = home.store();
-    let not_stored = |digest, what| LockError::NotStored {
-        name: name.clone(),
-        digest,
-        what,
-    };
-    if !store.contains(&entry.digest) {
-        return Err(not_stored(entry.digest, "its bytes are"));
-    }
-    match entry.docs {
-        Some(docs) if !store.contains_docs(&docs) => Err(not_stored(docs, "its docs are")),
-        Some(_) | None => Ok(()),
+    let before = before.map(LockEntry::stored).unwrap_or_default();
+    let new = entry.stored().into_iter();
+    let missing = new
+        .filter(|named| !before.contains(named))
+        .find(|(sort, digest)| !store.has(*sort, digest));
+    match missing {
+        Some((sort, digest)) => Err(LockError::NotStored {
+            name: name.clone(),
+            digest,
+            what: sort.word(),
+        }),
+        None => Ok(()),
     }
 }
 

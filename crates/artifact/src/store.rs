@@ -10,11 +10,19 @@ use crate::digest::{Hashed, sha256};
 use crate::fetch::{FetchLimits, VerifiedArtifact};
 use crate::home::{Home, create_directory, disk_hint};
 use crate::lock::LockEntry;
+use crate::protected::MAX_POLICY_BYTES;
 use crate::read::{FileKind, Links, ReadError, open_regular, read_regular};
 use crate::reference::source_of_file;
 
 /// Largest text of WIT docs kept beside a component, in bytes: 1 MiB.
 pub const MAX_DOCS_BYTES: u64 = 1024 * 1024;
+
+/// Largest manifest of a registry that is kept, in bytes: 4 MiB, what the OCI distribution specification asks
+/// registries to take.
+pub const MAX_MANIFEST_BYTES: u64 = 4 * 1024 * 1024;
+
+/// Largest collection of signatures kept for a manifest, in bytes: 4 MiB.
+pub const MAX_EVIDENCE_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Store files are never changed in place, so not even their owner may write them.
 const STORE_FILE_MODE: u32 = 0o400;
@@ -72,7 +80,7 @@ pub enum StoreError {
         /// The file, present or to be.
         path: PathBuf,
     },
-    /// Stored docs that are not text.
+    /// Stored docs, or a stored policy, that are not text.
     #[error("{} is not UTF-8 text", path.display())]
     NotText {
         /// The file.
@@ -160,7 +168,7 @@ impl ContentStore {
     /// Whether a regular file is stored under the digest. It says nothing about its bytes: only
     /// loading does.
     pub fn contains(&self, digest: &Digest) -> bool {
-        open_regular(&self.path(Sort::Component, digest), Links::Refuse).is_ok()
+        self.has(Sort::Component, digest)
     }
 
     /// Removes the bytes under a digest; whether there were any.
@@ -201,9 +209,62 @@ impl ContentStore {
         })
     }
 
+    /// Keeps the manifest that named a component, byte for byte, and returns its digest.
+    pub fn put_manifest(&self, bytes: &[u8]) -> Result<Digest, StoreError> {
+        let digest = sha256(bytes);
+        self.keep(Sort::Manifest, &digest, bytes)?;
+        Ok(digest)
+    }
+
+    /// Gives a manifest by its digest, hashed again.
+    pub fn get_manifest(&self, digest: &Digest) -> Result<Vec<u8>, StoreError> {
+        Ok(self.verified(Sort::Manifest, digest)?.into_bytes())
+    }
+
+    /// Keeps the signatures that were found for a manifest, and returns the digest to note in the lock entry.
+    pub fn put_evidence(&self, bytes: &[u8]) -> Result<Digest, StoreError> {
+        let digest = sha256(bytes);
+        self.keep(Sort::Evidence, &digest, bytes)?;
+        Ok(digest)
+    }
+
+    /// Gives kept signatures by their digest, hashed again. Whether they hold is another question.
+    pub fn get_evidence(&self, digest: &Digest) -> Result<Vec<u8>, StoreError> {
+        Ok(self.verified(Sort::Evidence, digest)?.into_bytes())
+    }
+
+    /// Keeps the text of a policy file that is about to be replaced, and returns its digest.
+    pub fn put_policy(&self, text: &str) -> Result<Digest, StoreError> {
+        let digest = sha256(text.as_bytes());
+        self.keep(Sort::Policy, &digest, text.as_bytes())?;
+        Ok(digest)
+    }
+
+    /// Gives the text of a policy by its digest, hashed again.
+    pub fn get_policy(&self, digest: &Digest) -> Result<String, StoreError> {
+        let hashed = self.verified(Sort::Policy, digest)?;
+        String::from_utf8(hashed.into_bytes()).map_err(|_| StoreError::NotText {
+            path: self.path(Sort::Policy, digest),
+        })
+    }
+
     /// Whether docs are stored under the digest.
     pub fn contains_docs(&self, digest: &Digest) -> bool {
-        open_regular(&self.path(Sort::Docs, digest), Links::Refuse).is_ok()
+        self.has(Sort::Docs, digest)
+    }
+
+    /// Whether a manifest is stored under the digest.
+    pub fn contains_manifest(&self, digest: &Digest) -> bool {
+        self.has(Sort::Manifest, digest)
+    }
+
+    /// Whether signatures are stored under the digest.
+    pub fn contains_evidence(&self, digest: &Digest) -> bool {
+        self.has(Sort::Evidence, digest)
+    }
+
+    pub(crate) fn has(&self, sort: Sort, digest: &Digest) -> bool {
+        open_regular(&self.path(sort, digest), Links::Refuse).is_ok()
     }
 
     fn path(&self, sort: Sort, digest: &Digest) -> PathBuf {
@@ -214,6 +275,9 @@ impl ContentStore {
         match sort {
             Sort::Component => self.max_bytes,
             Sort::Docs => MAX_DOCS_BYTES,
+            Sort::Manifest => MAX_MANIFEST_BYTES,
+            Sort::Evidence => MAX_EVIDENCE_BYTES,
+            Sort::Policy => MAX_POLICY_BYTES,
         }
     }
 
@@ -300,13 +364,28 @@ impl ContentStore {
 pub(crate) enum Sort {
     Component,
     Docs,
+    Manifest,
+    Evidence,
+    Policy,
 }
 
 impl Sort {
-    fn word(self) -> &'static str {
+    const ALL: [Sort; 5] = [
+        Sort::Component,
+        Sort::Docs,
+        Sort::Manifest,
+        Sort::Evidence,
+        Sort::Policy,
+    ];
+
+    /// What it is, for messages.
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Sort::Component => "a component",
             Sort::Docs => "the WIT docs of a component",
+            Sort::Manifest => "a manifest",
+            Sort::Evidence => "the signatures of a manifest",
+            Sort::Policy => "a policy",
         }
     }
 
@@ -314,6 +393,9 @@ impl Sort {
         match self {
             Sort::Component => ".wasm",
             Sort::Docs => ".wit",
+            Sort::Manifest => ".manifest.json",
+            Sort::Evidence => ".sig.json",
+            Sort::Policy => ".yaml",
         }
     }
 
@@ -325,7 +407,7 @@ impl Sort {
     /// What a file name of the store says; `None` for every other name.
     pub(crate) fn of_file_name(name: &str) -> Option<(Sort, Digest)> {
         let rest = name.strip_prefix("sha256-")?;
-        [Sort::Component, Sort::Docs].into_iter().find_map(|sort| {
+        Sort::ALL.into_iter().find_map(|sort| {
             let digest: Digest = format!("sha256:{}", rest.strip_suffix(sort.extension())?)
                 .parse()
                 .ok()?;

@@ -342,14 +342,14 @@ impl Runtime {
         if let Some(text) = policy {
             casemate_artifact::write_policy_file(&self.home, &plan.name, text)?;
         }
-        let entry = LockEntry {
+        let mut entry = LockEntry::new(
             digest,
-            source: plan.artifact.identity().source().to_owned(),
-            tools: tools_hash(&plan.tool_names, plan.inspected.tools()),
-            tenant: self.tenant.clone(),
-            docs,
-            added: crate::audit::timestamp(SystemTime::now()),
-        };
+            plan.artifact.identity().source().to_owned(),
+            tools_hash(&plan.tool_names, plan.inspected.tools()),
+            crate::audit::timestamp(SystemTime::now()),
+        );
+        entry.tenant = self.tenant.clone();
+        entry.docs = docs;
         LockFile::update(&self.home, |lock| {
             lock.components.insert(plan.name.clone(), entry);
             Ok::<_, InstallError>(())

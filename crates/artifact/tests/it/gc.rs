@@ -50,6 +50,48 @@ fn only_what_no_entry_names_is_removed() {
 }
 
 #[test]
+fn what_an_entry_and_those_before_it_name_is_kept() {
+    let (_directory, home) = home();
+    let store = home.store();
+    let mut old = install(&home, "tool", "old");
+    old.manifest = Some(store.put_manifest(b"{}").unwrap());
+    old.evidence = Some(store.put_evidence(b"[]").unwrap());
+    old.docs = Some(store.put_docs("old docs").unwrap());
+    let policy = store.put_policy("version: \"1.0\"\n").unwrap();
+    let new = install(&home, "other", "new").replacing(old, Some(policy), false);
+    bind(&home, "tool", &new).unwrap();
+    let orphans = [
+        store.put_manifest(b"orphan").unwrap(),
+        store.put_evidence(b"orphan of another sort").unwrap(),
+        store.put_policy("orphan: policy").unwrap(),
+    ];
+
+    let report = gc(&home, HOUR, SystemTime::now() + HOUR * 2).unwrap();
+    let mut removed = report.records;
+    removed.sort();
+    let mut expected = orphans;
+    expected.sort();
+    assert_eq!(removed, expected);
+    assert!(report.components.is_empty() && report.docs.is_empty());
+    let replaced = new.previous.first().unwrap();
+    store.load(&replaced.entry).unwrap();
+    assert_eq!(store.get_policy(&policy).unwrap(), "version: \"1.0\"\n");
+    assert_eq!(
+        store
+            .get_manifest(&replaced.entry.manifest.unwrap())
+            .unwrap(),
+        b"{}"
+    );
+    assert_eq!(
+        store
+            .get_evidence(&replaced.entry.evidence.unwrap())
+            .unwrap(),
+        b"[]"
+    );
+    store.get_docs(&replaced.entry.docs.unwrap()).unwrap();
+}
+
+#[test]
 fn what_is_removed_from_the_lock_is_collected_later() {
     let (_directory, home) = home();
     install(&home, "tool", "1");
@@ -90,7 +132,7 @@ fn storing_again_makes_old_bytes_young() {
 fn a_lock_that_cannot_be_read_stops_it() {
     let (_directory, home) = home();
     home.store().put(&artifact("orphan")).unwrap();
-    std::fs::write(home.lock_file(), "version = 2\n").unwrap();
+    std::fs::write(home.lock_file(), "version = 3\n").unwrap();
     let error = gc(&home, Duration::ZERO, SystemTime::now() + HOUR).unwrap_err();
     assert!(
         matches!(error, GcError::Lock(_)) && error.hint().is_some(),

@@ -62,7 +62,7 @@ fn nothing_is_named_whose_bytes_are_not_there() {
     let text = std::fs::read_to_string(home.lock_file()).unwrap();
     let foreign = text
         .replace("[components.other]", "[components.foreign]")
-        .replacen("version = 1\n", "", 1);
+        .replacen("version = 2\n", "", 1);
     let foreign = foreign.replace(
         &sha256(b"stored").to_string(),
         &sha256(b"elsewhere").to_string(),
@@ -78,10 +78,14 @@ fn s249_a_lock_from_the_future_or_with_unknown_keys_is_left_alone() {
     let good = install(&home, "tool", "1");
     let text = std::fs::read_to_string(home.lock_file()).unwrap();
     for (other, says) in [
-        (text.replacen("version = 1", "version = 7", 1), "version 7"),
+        (text.replacen("version = 2", "version = 3", 1), "version 3"),
         (
             text.replacen("tenant", "signer = \"x\"\ntenant", 1),
             "signer",
+        ),
+        (
+            text.replacen("tenant", "signers = \"x\"\ntenant", 1),
+            "signers",
         ),
         ("garbage \u{0}".to_owned(), "line 1"),
     ] {

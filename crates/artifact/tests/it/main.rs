@@ -31,14 +31,12 @@ fn artifact(content: &str) -> VerifiedArtifact {
 }
 
 fn entry(artifact: &VerifiedArtifact) -> LockEntry {
-    LockEntry {
-        digest: *artifact.digest(),
-        source: "file:///opt/tool.wasm".to_owned(),
-        tools: sha256(b"tools"),
-        tenant: casemate_policy::Tenant::local(),
-        docs: None,
-        added: "2026-11-22T06:00:00Z".to_owned(),
-    }
+    LockEntry::new(
+        *artifact.digest(),
+        "file:///opt/tool.wasm".to_owned(),
+        sha256(b"tools"),
+        "2026-11-22T06:00:00Z".to_owned(),
+    )
 }
 
 /// Stores an artifact and binds a name to it.

@@ -315,7 +315,7 @@ fn s249_a_lock_from_the_future_or_damaged_is_left_alone() {
     let lock = std::fs::read_to_string(sandbox.path("home/casemate.lock")).unwrap();
     for (text, words) in [
         (
-            lock.replace("version = 1", "version = 7"),
+            lock.replace("version = 2", "version = 7"),
             ["version 7", "hint: upgrade casemate"],
         ),
         (lock.replace("digest", "digset"), ["line", "hint: restore"]),
