@@ -32,6 +32,7 @@ mod call;
 mod catalog;
 pub mod compile;
 mod component;
+pub mod difference;
 pub mod docs;
 mod egress;
 mod enforce;
