@@ -38,6 +38,7 @@
 
 mod address;
 mod allowance;
+pub mod consent;
 mod denial;
 mod document;
 mod edit;
