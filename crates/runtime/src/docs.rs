@@ -132,11 +132,11 @@ fn skip_control_string(characters: &mut Characters<'_>) {
 #[derive(Debug, Default)]
 pub(crate) struct Docs {
     /// By scope and function name.
-    functions: HashMap<(String, String), String>,
+    functions: HashMap<(String, String), Written>,
     /// By scope and type name.
     types: HashMap<(String, String), TypeDocs>,
     /// By scope.
-    interfaces: HashMap<String, String>,
+    interfaces: HashMap<String, Written>,
     warnings: Vec<String>,
     cleaned: bool,
 }
@@ -144,8 +144,35 @@ pub(crate) struct Docs {
 /// Documentation of a type and of its fields, cases or labels.
 #[derive(Debug, Default)]
 pub(crate) struct TypeDocs {
-    pub(crate) docs: Option<String>,
-    pub(crate) items: HashMap<String, String>,
+    pub(crate) docs: Option<Written>,
+    pub(crate) items: HashMap<String, Written>,
+}
+
+/// What somebody wrote about an item.
+#[derive(Debug)]
+pub(crate) struct Written {
+    clean: String,
+    /// As it was written, where that is not what is shown.
+    original: Option<String>,
+}
+
+impl Written {
+    /// The text made safe to show; `None` when nothing readable is left.
+    pub(crate) fn clean(&self) -> Option<&str> {
+        (!self.clean.is_empty()).then_some(self.clean.as_str())
+    }
+
+    fn nothing() -> Self {
+        Self {
+            clean: String::new(),
+            original: None,
+        }
+    }
+
+    /// The text as it was written, but for its margins: to be judged, never to be shown.
+    pub(crate) fn original(&self) -> &str {
+        self.original.as_deref().unwrap_or(&self.clean)
+    }
 }
 
 /// The scope of what stands directly in a world.
@@ -175,12 +202,8 @@ impl Docs {
     }
 
     /// Documentation of a function of `interface`, or of the world.
-    pub(crate) fn function(&self, interface: Option<&str>, name: &str) -> Option<&str> {
-        scopes(interface).find_map(|scope| {
-            self.functions
-                .get(&(scope.to_owned(), name.to_owned()))
-                .map(String::as_str)
-        })
+    pub(crate) fn function(&self, interface: Option<&str>, name: &str) -> Option<&Written> {
+        scopes(interface).find_map(|scope| self.functions.get(&(scope.to_owned(), name.to_owned())))
     }
 
     /// Documentation of a type of `interface`, or of the world.
@@ -189,12 +212,12 @@ impl Docs {
     }
 
     /// Documentation of an interface, or of the world.
-    pub(crate) fn interface(&self, interface: Option<&str>) -> Option<&str> {
-        scopes(interface).find_map(|scope| self.interfaces.get(scope).map(String::as_str))
+    pub(crate) fn interface(&self, interface: Option<&str>) -> Option<&Written> {
+        scopes(interface).find_map(|scope| self.interfaces.get(scope))
     }
 
-    /// The text as it is stored; `None` when nothing readable is left.
-    fn clean(&mut self, text: &str) -> Option<String> {
+    /// The text as it is stored; `None` when there is none.
+    fn written(&mut self, text: &str) -> Option<Written> {
         let clean = plain_text(text, MAX_DOCS_BYTES);
         // Ends of lines and margins are no reason to warn.
         let kept = clean.chars().filter(|c| !c.is_whitespace()).count();
@@ -204,41 +227,46 @@ impl Docs {
             .take(kept + 1)
             .count();
         self.cleaned |= kept != given || clean.ends_with('…') && !text.trim_end().ends_with('…');
-        (!clean.is_empty()).then_some(clean)
+        let text = text.trim();
+        (!text.is_empty()).then(|| Written {
+            original: (clean != text).then(|| text.to_owned()),
+            clean,
+        })
     }
 
     fn add_function(&mut self, scope: &str, name: &str, text: &str) {
-        if let Some(clean) = self.clean(text) {
-            self.functions
-                .entry((scope.to_owned(), name.to_owned()))
-                .or_insert(clean);
+        if let Some(written) = self.written(text) {
+            let entry = self.functions.entry((scope.to_owned(), name.to_owned()));
+            keep(entry.or_insert_with(Written::nothing), written);
         }
     }
 
     fn add_interface(&mut self, scope: &str, text: &str) {
-        if let Some(clean) = self.clean(text) {
-            self.interfaces.entry(scope.to_owned()).or_insert(clean);
+        if let Some(written) = self.written(text) {
+            let entry = self.interfaces.entry(scope.to_owned());
+            keep(entry.or_insert_with(Written::nothing), written);
         }
     }
 
     fn add_type(&mut self, scope: &str, name: &str, text: Option<&str>) {
         // No entry for silence: the type may be documented where it is used from.
-        if let Some(clean) = text.and_then(|text| self.clean(text)) {
+        if let Some(written) = text.and_then(|text| self.written(text)) {
             let entry = self
                 .types
                 .entry((scope.to_owned(), name.to_owned()))
                 .or_default();
-            entry.docs.get_or_insert(clean);
+            keep(entry.docs.get_or_insert_with(Written::nothing), written);
         }
     }
 
     fn add_item(&mut self, scope: &str, ty: &str, name: &str, text: &str) {
-        if let Some(clean) = self.clean(text) {
+        if let Some(written) = self.written(text) {
             let entry = self
                 .types
                 .entry((scope.to_owned(), ty.to_owned()))
                 .or_default();
-            entry.items.entry(name.to_owned()).or_insert(clean);
+            let item = entry.items.entry(name.to_owned());
+            keep(item.or_insert_with(Written::nothing), written);
         }
     }
 
@@ -428,6 +456,13 @@ impl Docs {
                 self.add_function(scope, name, text);
             }
         }
+    }
+}
+
+/// Keeps the first text that can be read.
+fn keep(known: &mut Written, written: Written) {
+    if known.clean.is_empty() && (known.original.is_none() || !written.clean.is_empty()) {
+        *known = written;
     }
 }
 

@@ -46,10 +46,12 @@ mod native;
 mod output;
 #[cfg(any(test, feature = "fuzz"))]
 pub mod probe;
+pub mod requested;
 mod runtime;
 pub mod schema;
 mod sockets;
 mod storage;
+pub mod text;
 pub mod value;
 mod wasi;
 pub mod wit;

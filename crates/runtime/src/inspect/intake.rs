@@ -12,6 +12,7 @@ use wasmparser::{
 use super::error::InspectError;
 use super::{CodeStats, Memory, Producer};
 use crate::docs::plain_text;
+use crate::requested::SECTION;
 
 /// How large a component may be; the defaults are those of Casemate's documentation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,6 +83,9 @@ pub(super) struct Intake<'b> {
     pub(super) code: CodeStats,
     pub(super) producers: Vec<Producer>,
     pub(super) package_docs: Vec<&'b [u8]>,
+    /// Sections of requested permissions: those of the outermost component, and how many stand deeper.
+    pub(super) permissions: Vec<&'b [u8]>,
+    pub(super) inner_permissions: usize,
     /// Names of the component's own imports and exports, in order.
     pub(super) imports: Vec<&'b str>,
     pub(super) exports: Vec<&'b str>,
@@ -269,6 +273,8 @@ impl<'b> Intake<'b> {
                 match name {
                     "package-docs" => self.package_docs.push(section.data()),
                     "producers" => self.producers(section),
+                    SECTION if outermost => self.permissions.push(section.data()),
+                    SECTION => self.inner_permissions += 1,
                     _ => {}
                 }
             }

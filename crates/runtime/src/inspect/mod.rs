@@ -10,6 +10,7 @@ mod features;
 mod imports;
 mod intake;
 mod types;
+mod wording;
 
 use casemate_policy::Digest;
 use serde_json::{Map, Value};
@@ -23,9 +24,12 @@ pub use self::features::{CONCURRENCY_FEATURES, ENGINE_FEATURES};
 pub use self::imports::{Capability, Import, is_provided, provided_interfaces};
 pub use self::intake::IntakeLimits;
 
+use self::intake::Intake;
 use self::types::Builder;
-use crate::docs::Docs;
+use crate::docs::{Docs, Written};
+use crate::requested::{MAX_REQUEST_BYTES, SECTION};
 use crate::schema;
+use crate::text::TextFinding;
 use crate::wit::{FunctionType, WitType};
 
 /// A component that was looked at and found small enough, valid up to its function bodies, and typed.
@@ -43,6 +47,8 @@ pub struct InspectedComponent {
     missing_features: Vec<String>,
     needs_concurrency: bool,
     warnings: Vec<String>,
+    permission_section: Option<String>,
+    text_findings: Vec<TextFinding>,
 }
 
 /// A function that can be called as a tool.
@@ -209,6 +215,20 @@ impl InspectedComponent {
     pub fn warnings(&self) -> &[String] {
         &self.warnings
     }
+
+    /// What the component asks for in its section [`SECTION`](crate::requested::SECTION), as found: a request, which
+    /// nothing applies by itself. `None` where there is none that can be read; warnings say why.
+    #[must_use]
+    pub fn permission_section(&self) -> Option<&str> {
+        self.permission_section.as_deref()
+    }
+
+    /// What a person should read before a model does: findings in the names and descriptions that a model is shown, as
+    /// the author wrote them. At most [`MAX_FINDINGS`](crate::text::MAX_FINDINGS).
+    #[must_use]
+    pub fn text_findings(&self) -> &[TextFinding] {
+        &self.text_findings
+    }
 }
 
 /// Looks at the bytes of a component.
@@ -278,6 +298,7 @@ pub fn inspect(
     for (name, ty) in &exports {
         listing.export(name, *ty)?;
     }
+    let text_findings = wording::findings(&docs, &listing.found.tools, listing.builder.shown());
     let Found {
         tools,
         unsupported,
@@ -285,6 +306,7 @@ pub fn inspect(
     } = listing.found;
 
     let mut warnings = docs.warnings().to_vec();
+    let permission_section = permission_section(&intake, &mut warnings);
     if intake.code.modules == 0 && tools.is_empty() {
         warnings.push("it holds no code: a WIT package or an empty component".to_owned());
     }
@@ -297,11 +319,38 @@ pub fn inspect(
         imports,
         producers: intake.producers,
         code: intake.code,
-        docs: docs.interface(None).map(str::to_owned),
+        docs: docs
+            .interface(None)
+            .and_then(Written::clean)
+            .map(str::to_owned),
         missing_features,
         needs_concurrency,
         warnings,
+        permission_section,
+        text_findings,
     })
+}
+
+/// The one section of requested permissions, if it can be read.
+fn permission_section(intake: &Intake<'_>, warnings: &mut Vec<String>) -> Option<String> {
+    if intake.inner_permissions > 0 {
+        warnings.push(format!(
+            "components inside it have sections {SECTION}; only one of the outermost component counts"
+        ));
+    }
+    let why = match intake.permissions.as_slice() {
+        [] => return None,
+        [section] if section.len() > MAX_REQUEST_BYTES => {
+            format!("has {} bytes, more than {MAX_REQUEST_BYTES}", section.len())
+        }
+        [section] => match std::str::from_utf8(section) {
+            Ok(text) => return Some(text.to_owned()),
+            Err(_) => "is not UTF-8".to_owned(),
+        },
+        several => format!("is there {} times", several.len()),
+    };
+    warnings.push(format!("the section {SECTION} {why}; ignored"));
+    None
 }
 
 /// What an import takes from its host, and whether Casemate has it.
@@ -444,7 +493,8 @@ impl Listing<'_> {
                 return Ok(());
             }
         }
-        let docs = self.docs.function(interface, name).map(str::to_owned);
+        let docs = self.docs.function(interface, name);
+        let docs = docs.and_then(Written::clean).map(str::to_owned);
         let ty = match self.builder.function(id, docs.as_deref()) {
             Ok(ty) => ty,
             Err(refusal) => {

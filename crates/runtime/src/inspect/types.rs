@@ -62,6 +62,8 @@ pub(super) struct Builder<'a> {
     /// Types that stand for another one, such as what an exported interface passes on.
     links: HashMap<ComponentDefinedTypeId, ComponentDefinedTypeId>,
     built: HashMap<ComponentDefinedTypeId, Built>,
+    /// The documentation that schemas take over, with the names of the types.
+    shown: Vec<(String, &'a TypeDocs)>,
 }
 
 impl<'a> Builder<'a> {
@@ -72,7 +74,13 @@ impl<'a> Builder<'a> {
             names: HashMap::new(),
             links: HashMap::new(),
             built: HashMap::new(),
+            shown: Vec::new(),
         }
+    }
+
+    /// The documented types of the functions so far, each once, in the order in which they were met.
+    pub(super) fn shown(&self) -> &[(String, &'a TypeDocs)] {
+        &self.shown
     }
 
     /// Remembers the names of the types that an interface, or the world, gives them.
@@ -231,6 +239,9 @@ impl<'a> Builder<'a> {
             .clone()
             .find_map(|given| docs.ty(given.interface.as_deref(), &given.name));
         let first = given.next().map(|given| given.name.clone());
+        if let Some(shown) = type_docs {
+            self.shown.push((first.clone().unwrap_or_default(), shown));
+        }
         let name = |kind: &str| first.clone().unwrap_or_else(|| kind.to_owned());
         match defined {
             ComponentDefinedType::Primitive(primitive) => self.primitive(*primitive),
@@ -338,11 +349,11 @@ impl<'a> Builder<'a> {
 }
 
 fn own_docs(docs: Option<&TypeDocs>) -> Option<String> {
-    docs?.docs.clone()
+    docs?.docs.as_ref()?.clean().map(str::to_owned)
 }
 
 fn item_docs(docs: Option<&TypeDocs>, item: &str) -> Option<String> {
-    docs?.items.get(item).cloned()
+    docs?.items.get(item)?.clean().map(str::to_owned)
 }
 
 fn labelled(docs: Option<&TypeDocs>, label: &str) -> Label {
