@@ -92,4 +92,4 @@ pub use sources::{
     Login, Pending, Place, Progress, Silent, Sources, Stream,
 };
 pub use stamp::{FileStamp, Stamp};
-pub use store::{ContentStore, MAX_DOCS_BYTES, MAX_EVIDENCE_BYTES, MAX_MANIFEST_BYTES, StoreError};
+pub use store::{ContentStore, MAX_DOCS_BYTES, MAX_MANIFEST_BYTES, StoreError};

@@ -10,6 +10,7 @@ use crate::digest::{Hashed, sha256};
 use crate::fetch::{FetchLimits, VerifiedArtifact};
 use crate::home::{Home, create_directory, disk_hint};
 use crate::lock::LockEntry;
+use crate::package::MAX_EVIDENCE_BYTES;
 use crate::protected::MAX_POLICY_BYTES;
 use crate::read::{FileKind, Links, ReadError, open_regular, read_regular};
 use crate::reference::source_of_file;
@@ -20,9 +21,6 @@ pub const MAX_DOCS_BYTES: u64 = 1024 * 1024;
 /// Largest manifest of a registry that is kept, in bytes: 4 MiB, what the OCI distribution specification asks
 /// registries to take.
 pub const MAX_MANIFEST_BYTES: u64 = 4 * 1024 * 1024;
-
-/// Largest collection of signatures kept for a manifest, in bytes: 4 MiB.
-pub const MAX_EVIDENCE_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Store files are never changed in place, so not even their owner may write them.
 const STORE_FILE_MODE: u32 = 0o400;
