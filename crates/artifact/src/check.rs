@@ -145,6 +145,7 @@ impl Home {
         for directory in self.data_directories() {
             findings.privacy(&directory);
         }
+        findings.secrets(&self.secrets_dir(), &self.registries_file());
         for file in [self.config_file(), self.lock_file(), self.write_lock_file()] {
             findings.file(&file);
         }
@@ -225,6 +226,25 @@ impl Findings {
         let mode = metadata.permissions().mode() & 0o7777;
         if metadata.is_dir() && mode & 0o077 != 0 && mode & 0o002 == 0 {
             self.add(path, Problem::OpenToOthers { mode });
+        }
+    }
+
+    /// The directory of secrets, which is there once there are any, and the file in it. Neither is
+    /// used while others can look into it.
+    fn secrets(&mut self, directory: &Path, file: &Path) {
+        for path in [directory, file] {
+            let Some(metadata) = self.look(path) else {
+                continue;
+            };
+            if let Some(owner) = foreign_owner(&metadata) {
+                self.add(path, Problem::ForeignOwner { owner });
+            }
+            let mode = metadata.permissions().mode() & 0o7777;
+            if world_writable(&metadata).is_some() {
+                self.add(path, Problem::WorldWritable { mode });
+            } else if mode & 0o077 != 0 {
+                self.add(path, Problem::OpenToOthers { mode });
+            }
         }
     }
 

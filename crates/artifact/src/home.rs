@@ -140,6 +140,16 @@ impl Home {
         self.data.join("requests")
     }
 
+    /// `secrets/`, for its owner's eyes only; made when the first secret is kept.
+    pub fn secrets_dir(&self) -> PathBuf {
+        self.data.join("secrets")
+    }
+
+    /// `secrets/registries.json`, what `casemate login` keeps.
+    pub fn registries_file(&self) -> PathBuf {
+        self.secrets_dir().join("registries.json")
+    }
+
     /// The content store of this home.
     pub fn store(&self) -> ContentStore {
         ContentStore::new(self)

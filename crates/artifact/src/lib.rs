@@ -48,6 +48,7 @@
 
 mod atomic;
 mod check;
+mod credentials;
 mod digest;
 mod fetch;
 mod gc;
@@ -66,6 +67,9 @@ mod store;
 
 pub use atomic::write_atomic;
 pub use check::{Finding, Problem};
+pub use credentials::{
+    CredentialFileError, CredentialSources, Helpers, MAX_CREDENTIAL_BYTES, OwnCredentials,
+};
 pub use digest::sha256;
 pub use fetch::{FetchError, FetchLimits, FetchRequest, Fetched, VerifiedArtifact, fetch};
 pub use gc::{GcError, GcReport, gc};

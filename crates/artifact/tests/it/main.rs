@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod crash;
+mod credentials;
 mod disk;
 mod fetch;
 mod gc;
