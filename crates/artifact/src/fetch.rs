@@ -7,11 +7,14 @@ use std::sync::Arc;
 use casemate_policy::{ArtifactIdentity, Digest};
 
 use crate::digest::Hashed;
+use crate::https;
+use crate::oci;
 use crate::package::Package;
 use crate::read::{FileKind, Links, ReadError, read_regular};
 use crate::reference::{Reference, source_of_file, source_of_memory};
 use crate::remote::RemoteError;
 use crate::sources::{Progress, Silent, Sources};
+use crate::wire::wait;
 
 /// Bounds on what is fetched.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -226,14 +229,39 @@ pub fn fetch(sources: &Sources, request: FetchRequest<'_>) -> Result<Fetched, Fe
             artifact: fetch_file(path, request.limits)?,
             package: None,
         }),
-        Reference::Oci(_) | Reference::Https(_) => {
-            let _ = sources;
-            Err(FetchError::Remote {
-                reference: request.reference.to_string(),
-                error: Box::new(RemoteError::NoNetwork),
+        Reference::Oci(reference) => {
+            let (bytes, package) =
+                remote(sources, request, || oci::pull(sources, reference, request))?;
+            Ok(Fetched {
+                artifact: VerifiedArtifact::mint(bytes, reference.to_string()),
+                package: Some(package),
+            })
+        }
+        Reference::Https(reference) => {
+            let bytes = remote(sources, request, || https::get(sources, reference, request))?;
+            Ok(Fetched {
+                artifact: VerifiedArtifact::mint(bytes, reference.to_string()),
+                package: None,
             })
         }
     }
+}
+
+/// Runs what talks to a registry or server, for the caller who waits.
+fn remote<T: Send, F: Future<Output = Result<T, RemoteError>>>(
+    sources: &Sources,
+    request: FetchRequest<'_>,
+    work: impl FnOnce() -> F + Send,
+) -> Result<T, FetchError> {
+    let origin = match request.reference {
+        Reference::Oci(reference) => reference.registry().to_string(),
+        Reference::Https(reference) => reference.host().to_string(),
+        Reference::File(_) => String::new(),
+    };
+    wait(&sources.deadlines, &origin, work).map_err(|error| FetchError::Remote {
+        reference: request.reference.to_string(),
+        error: Box::new(error),
+    })
 }
 
 fn fetch_file(path: &Path, limits: &FetchLimits) -> Result<VerifiedArtifact, FetchError> {

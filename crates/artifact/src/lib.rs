@@ -54,8 +54,10 @@ mod fetch;
 mod gc;
 mod guard;
 mod home;
+mod https;
 mod lock;
 mod lock_file;
+mod oci;
 mod package;
 mod protected;
 mod read;
@@ -64,6 +66,7 @@ mod remote;
 mod sources;
 mod stamp;
 mod store;
+mod wire;
 
 pub use atomic::write_atomic;
 pub use check::{Finding, Problem};

@@ -71,6 +71,8 @@ pub enum RemoteError {
     Unauthorized {
         /// Scheme, host and port.
         place: String,
+        /// The registry as a person writes it.
+        registry: String,
         /// Whether a login was given.
         logged_in: bool,
     },
@@ -154,6 +156,9 @@ pub enum RemoteError {
     /// The manifest is not one that a component can be had from.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
+    /// There is no memory for so much.
+    #[error("there is no memory for {0} bytes")]
+    Memory(u64),
     /// The network could not be started in this process.
     #[error("cannot start the event loop: {0}")]
     EventLoop(String),
@@ -195,9 +200,16 @@ impl Phase {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ManifestError {
-    /// Not the JSON of a manifest, nested too deeply, or with too many of something.
-    #[error("the manifest cannot be read: {0}")]
-    Json(String),
+    /// Not the JSON of a manifest, nested too deeply, or with more of something than there may be.
+    #[error(
+        "the manifest cannot be read: line {line}, column {column} is not what it may be there, or more than there may be"
+    )]
+    Json {
+        /// Line, from 1.
+        line: usize,
+        /// Column, from 1.
+        column: usize,
+    },
     /// It is of another kind than its media type or the answer's says.
     #[error("the manifest is ambiguous: {0}")]
     Ambiguous(&'static str),
@@ -228,6 +240,9 @@ pub enum ManifestError {
     /// An index leads to an index.
     #[error("the index leads to another index, which is not followed")]
     NestedIndex,
+    /// A referrer that refers to something else.
+    #[error("it refers to something else than the manifest")]
+    OtherSubject,
     /// An index without an entry for WebAssembly.
     #[error("none of the {0} entries of the index is for WebAssembly")]
     NoPlatform(usize),
@@ -242,15 +257,7 @@ impl RemoteError {
         match self {
             Self::NoNetwork => Some("give the path of a component, such as ./tool.wasm".to_owned()),
             Self::Connect { error, place } => connect_hint(error, place),
-            Self::Unauthorized { place, logged_in } => {
-                let host = place
-                    .split_once("://")
-                    .map_or(place.as_str(), |(_, host)| host);
-                Some(match logged_in {
-                    true => format!("log in again: casemate login {host}"),
-                    false => format!("casemate login {host}"),
-                })
-            }
+            Self::Unauthorized { registry, .. } => Some(format!("casemate login {registry}")),
             Self::ForeignRealm { .. } => Some(
                 "a login goes to the registry's own host only; a public artifact needs none"
                     .to_owned(),
