@@ -65,7 +65,7 @@ impl Signature {
 /// Where the public key of a rule is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum KeySource {
-    /// A file, relative to the configuration directory: no `..`, not absolute.
+    /// A file beside `trust.yaml`: `keys/` and one name.
     File(String),
     /// The PEM text itself.
     Pem(String),

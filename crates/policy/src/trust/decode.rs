@@ -177,18 +177,20 @@ fn key(text: &str) -> Result<KeySource, Refusal> {
         }
         return Ok(KeySource::Pem(text.to_owned()));
     }
-    let plain = !text.is_empty()
-        && text.len() <= 512
-        && !text.contains(|character: char| character.is_control() || character == '\\')
-        && text
-            .split('/')
-            .all(|name| !name.is_empty() && name != "." && name != "..");
+    let name = text.strip_prefix("keys/").unwrap_or_default();
+    let plain = !name.is_empty()
+        && !name.starts_with('.')
+        && name.len() <= 255
+        && !name.contains(|character: char| {
+            character.is_control() || character == '\\' || character == '/'
+        });
     if plain {
         Ok(KeySource::File(text.to_owned()))
     } else {
         Err(
-            Refusal::new("expected a file below the configuration directory, or a key in PEM")
-                .hint("write such as key: keys/example.pub, without a leading / and without .."),
+            Refusal::new("expected a file in the directory keys/, or a key in PEM").hint(
+                "keys lie beside trust.yaml in keys/, so that a change of one is seen: key: keys/example.pub",
+            ),
         )
     }
 }

@@ -317,9 +317,9 @@ fn s169_one_signature_has_to_meet_all_of_an_entry() {
 fn every_rule_that_matches_has_to_be_met() {
     let rules = rules(
         "version: \"1.0\"\nrules:\n\
-         - { match: \"ghcr.io/**\", signers: [{ key: company.pub }] }\n\
-         - { match: \"ghcr.io/team/**\", signers: [{ key: team.pub }, { key: backup.pub }] }\n\
-         - { match: \"ghcr.io/team/new/*\", verification: warn, signers: [{ key: new.pub }] }\n",
+         - { match: \"ghcr.io/**\", signers: [{ key: keys/company.pub }] }\n\
+         - { match: \"ghcr.io/team/**\", signers: [{ key: keys/team.pub }, { key: keys/backup.pub }] }\n\
+         - { match: \"ghcr.io/team/new/*\", verification: warn, signers: [{ key: keys/new.pub }] }\n",
     );
     let judge = |place: &str, keys: &[&str]| {
         let signatures: Vec<_> = keys.iter().map(|file| Signature::by(key(file))).collect();
@@ -327,28 +327,28 @@ fn every_rule_that_matches_has_to_be_met() {
     };
     assert_eq!(judge("docker.io/x/y", &[]), TrustJudgement::NoRule);
     assert!(
-        matches!(judge("ghcr.io/x", &["company.pub"]), TrustJudgement::Trusted { signer, rule } if signer == key("company.pub") && rule == "ghcr.io/**")
+        matches!(judge("ghcr.io/x", &["keys/company.pub"]), TrustJudgement::Trusted { signer, rule } if signer == key("keys/company.pub") && rule == "ghcr.io/**")
     );
     assert!(matches!(
-        judge("ghcr.io/team/a", &["company.pub"]),
+        judge("ghcr.io/team/a", &["keys/company.pub"]),
         TrustJudgement::Refused { .. }
     ));
     assert!(matches!(
-        judge("ghcr.io/team/a", &["team.pub"]),
+        judge("ghcr.io/team/a", &["keys/team.pub"]),
         TrustJudgement::Refused { .. }
     ));
     assert!(matches!(
-        judge("ghcr.io/team/a", &["backup.pub", "company.pub"]),
+        judge("ghcr.io/team/a", &["keys/backup.pub", "keys/company.pub"]),
         TrustJudgement::Trusted { .. }
     ));
-    let warned = judge("ghcr.io/team/new/a", &["team.pub", "company.pub"]);
+    let warned = judge("ghcr.io/team/new/a", &["keys/team.pub", "keys/company.pub"]);
     assert!(
         matches!(&warned, TrustJudgement::Warned { expected, .. } if expected[0].contains("new.pub")),
         "{warned:?}"
     );
     // What is required is required where another rule only warns.
     assert!(matches!(
-        judge("ghcr.io/team/new/a", &["new.pub"]),
+        judge("ghcr.io/team/new/a", &["keys/new.pub"]),
         TrustJudgement::Refused { .. }
     ));
 }
@@ -357,9 +357,9 @@ fn every_rule_that_matches_has_to_be_met() {
 fn a_place_has_one_spelling() {
     let rules = rules(
         "version: \"1.0\"\nrules:\n\
-         - { match: \"ghcr.io/org/**\", signers: [{ key: a.pub }] }\n\
-         - { match: \"example.com:443/tools/*\", signers: [{ key: a.pub }] }\n\
-         - { match: \"127.0.0.1:5000/*\", signers: [{ key: a.pub }] }\n",
+         - { match: \"ghcr.io/org/**\", signers: [{ key: keys/a.pub }] }\n\
+         - { match: \"example.com:443/tools/*\", signers: [{ key: keys/a.pub }] }\n\
+         - { match: \"127.0.0.1:5000/*\", signers: [{ key: keys/a.pub }] }\n",
     );
     for place in [
         "ghcr.io/org/a",
@@ -398,7 +398,7 @@ fn a_place_has_one_spelling() {
         "",
     ] {
         let text = format!(
-            "version: \"1.0\"\nrules: [{{ match: \"{wrong}\", signers: [{{ key: a.pub }}] }}]\n"
+            "version: \"1.0\"\nrules: [{{ match: \"{wrong}\", signers: [{{ key: keys/a.pub }}] }}]\n"
         );
         let error = refused(&text);
         assert_eq!(error.line, 2, "{error}");
@@ -418,19 +418,19 @@ fn what_is_written_wrongly_is_refused_with_its_place() {
             "unknown key",
         ),
         (
-            "version: \"1.0\"\nrules:\n  - { match: \"**\", verification: none, signers: [{ key: a }] }\n",
+            "version: \"1.0\"\nrules:\n  - { match: \"**\", verification: none, signers: [{ key: keys/a }] }\n",
             3,
             34,
             "not one of require, warn",
         ),
         (
-            "version: \"1.0\"\nrules:\n  - { match: \"**\", verification: , signers: [{ key: a }] }\n",
+            "version: \"1.0\"\nrules:\n  - { match: \"**\", verification: , signers: [{ key: keys/a }] }\n",
             3,
             32,
             "expected a value",
         ),
         (
-            "version: \"1.0\"\nrules:\n  - { signers: [{ key: a }] }\n",
+            "version: \"1.0\"\nrules:\n  - { signers: [{ key: keys/a }] }\n",
             3,
             5,
             "match is missing",
@@ -439,18 +439,18 @@ fn what_is_written_wrongly_is_refused_with_its_place() {
             "version: \"1.0\"\nrules:\n  - { match: \"**\", signers: [{ key: /etc/a }] }\n",
             3,
             37,
-            "below the configuration directory",
+            "in the directory keys/",
         ),
         (
-            "version: \"1.0\"\nrules:\n  - { match: \"**\", signers: [{ key: a/../../b }] }\n",
+            "version: \"1.0\"\nrules:\n  - { match: \"**\", signers: [{ key: keys/../b }] }\n",
             3,
             37,
-            "below the configuration directory",
+            "in the directory keys/",
         ),
         (
-            "version: \"1.0\"\nrules:\n  - { match: \"**\", signers: [{ key: a, annotations: {} }] }\n",
+            "version: \"1.0\"\nrules:\n  - { match: \"**\", signers: [{ key: keys/a, annotations: {} }] }\n",
             3,
-            53,
+            58,
             "expected 1 to 32",
         ),
     ] {
@@ -458,7 +458,7 @@ fn what_is_written_wrongly_is_refused_with_its_place() {
         assert_eq!((error.line, error.column), (line, column), "{error}");
         assert!(error.message.contains(message), "{error}");
     }
-    let many = "  - { match: \"**\", signers: [{ key: a }] }\n".repeat(257);
+    let many = "  - { match: \"**\", signers: [{ key: keys/a }] }\n".repeat(257);
     assert!(
         refused(&format!("version: \"1.0\"\nrules:\n{many}"))
             .message
@@ -477,7 +477,7 @@ fn no_content_is_no_rules_and_a_key_that_cannot_be_read_is_no_rule_less() {
         let rules = rules(text);
         assert_eq!(rules.judge("ghcr.io/a/b", &[], &[]), TrustJudgement::NoRule);
     }
-    let policy = TrustPolicy::parse(&one("      - key: a.pub\n      - key: |\n          -----BEGIN PUBLIC KEY-----\n          AA==\n          -----END PUBLIC KEY-----\n")).unwrap();
+    let policy = TrustPolicy::parse(&one("      - key: keys/a.pub\n      - key: |\n          -----BEGIN PUBLIC KEY-----\n          AA==\n          -----END PUBLIC KEY-----\n")).unwrap();
     assert_eq!(policy.keys().count(), 2);
     assert!(matches!(policy.keys().nth(1), Some(KeySource::Pem(text)) if text.contains("AA==")));
     assert!(policy.with_keys(fingerprint).is_err());
@@ -494,12 +494,12 @@ fn rules_of_the_command_line_hold_for_every_repository() {
         &rules,
         workflow(RELEASE, "https://accounts.google.com")
     ));
-    let rules = TrustPolicy::of_key(KeySource::File("a.pub".to_owned()))
+    let rules = TrustPolicy::of_key(KeySource::File("keys/a.pub".to_owned()))
         .with_keys(fingerprint)
         .unwrap();
-    assert!(accepts(&rules, key("a.pub")));
-    assert!(!accepts(&rules, key("b.pub")));
-    assert!(rules.know(&fingerprint(&KeySource::File("a.pub".to_owned())).unwrap()));
+    assert!(accepts(&rules, key("keys/a.pub")));
+    assert!(!accepts(&rules, key("keys/b.pub")));
+    assert!(rules.know(&fingerprint(&KeySource::File("keys/a.pub".to_owned())).unwrap()));
     let rules = TrustPolicy::of_identity("dev@example.com", GITHUB)
         .unwrap()
         .with_keys(fingerprint)
@@ -521,7 +521,7 @@ fn rules_of_the_command_line_hold_for_every_repository() {
 
 #[test]
 fn the_reason_tells_what_happened_to_the_signatures_that_do_not_hold() {
-    let rules = rules(&one("      - key: a.pub\n"));
+    let rules = rules(&one("      - key: keys/a.pub\n"));
     let reason = |rejected: &[Reason]| match rules.judge("x/y", &[], rejected) {
         TrustJudgement::Refused { reason, .. } => reason,
         other => panic!("{other:?}"),
@@ -541,7 +541,7 @@ fn the_reason_tells_what_happened_to_the_signatures_that_do_not_hold() {
 #[test]
 fn a_signer_has_one_spelling() {
     for signer in [
-        key("a.pub"),
+        key("keys/a.pub"),
         workflow(RELEASE, GITHUB),
         person("dev@example.com", GITHUB),
     ] {
@@ -614,10 +614,10 @@ proptest! {
     #[test]
     fn more_signatures_never_make_it_worse(keys in proptest::collection::vec("[a-d]", 0..4), more in "[a-d]") {
         let rules = rules("version: \"1.0\"\nrules:\n\
-            - { match: \"**\", signers: [{ key: a }, { key: b }] }\n\
-            - { match: \"**\", verification: warn, signers: [{ key: c }] }\n");
+            - { match: \"**\", signers: [{ key: keys/a }, { key: keys/b }] }\n\
+            - { match: \"**\", verification: warn, signers: [{ key: keys/c }] }\n");
         let rank = |names: &[String]| {
-            let signatures: Vec<_> = names.iter().map(|name| Signature::by(key(name))).collect();
+            let signatures: Vec<_> = names.iter().map(|name| Signature::by(key(&format!("keys/{name}")))).collect();
             match rules.judge("x/y", &signatures, &[]) {
                 TrustJudgement::Refused { .. } => 0,
                 TrustJudgement::Warned { .. } => 1,
@@ -646,10 +646,10 @@ proptest! {
 
 #[test]
 fn annotations_are_compared_as_text() {
-    let text = one("      - { key: a.pub, annotations: { n: 1e3, on: yes } }\n");
+    let text = one("      - { key: keys/a.pub, annotations: { n: 1e3, on: yes } }\n");
     let rules = rules(&text);
     let signature = Signature {
-        signer: key("a.pub"),
+        signer: key("keys/a.pub"),
         annotations: BTreeMap::from([
             ("n".to_owned(), "1e3".to_owned()),
             ("on".to_owned(), "yes".to_owned()),
