@@ -99,6 +99,16 @@ impl Home {
         self.config.join("config.toml")
     }
 
+    /// `trust.yaml`: whose signature is asked for. It need not be there.
+    pub fn trust_file(&self) -> PathBuf {
+        self.config.join("trust.yaml")
+    }
+
+    /// `keys/`, the public keys that `trust.yaml` names. It need not be there.
+    pub fn keys_dir(&self) -> PathBuf {
+        self.config.join("keys")
+    }
+
     /// `casemate.lock`.
     pub fn lock_file(&self) -> PathBuf {
         self.config.join("casemate.lock")

@@ -63,6 +63,7 @@ mod protected;
 mod read;
 mod reference;
 mod remote;
+mod signature;
 mod sources;
 mod stamp;
 mod store;
@@ -94,6 +95,10 @@ pub use reference::{
     ReferenceError, Registry,
 };
 pub use remote::{ManifestError, Phase, RemoteError};
+pub use signature::{
+    KeyError, PublicKey, RejectedSignature, RootError, SignatureForm, TrustError, Verdict,
+    Verification, VerifiedSignature, Verifier,
+};
 pub use sources::{
     Anonymous, ConnectError, Connected, Connector, CredentialError, Credentials, FetchDeadlines,
     Login, Pending, Place, Progress, Silent, Sources, Stream,

@@ -44,8 +44,8 @@ impl FileStamp {
     }
 }
 
-/// The state of everything that decides what a home serves: the lock, the configuration, and every
-/// `policies/*.yaml`.
+/// The state of everything that decides what a home serves: the lock, the configuration, every
+/// `policies/*.yaml`, `trust.yaml` and every key in `keys/`.
 ///
 /// Two equal stamps mean that nothing changed, up to the clock of the file system: a second write
 /// in place, of the same length, within one tick of that clock (4 ms) can go unseen. Casemate's own
@@ -57,6 +57,8 @@ pub struct Stamp {
     /// Only the permission bits: its times change with every swap file of an editor.
     policies_mode: Option<u32>,
     policies: Vec<(OsString, FileStamp)>,
+    trust: FileStamp,
+    keys: Vec<(OsString, FileStamp)>,
 }
 
 impl Home {
@@ -64,27 +66,39 @@ impl Home {
     /// of policies.
     pub fn stamp(&self) -> Stamp {
         let directory = self.policies_dir();
-        let mut policies = Vec::new();
-        // A directory that cannot be listed shows by the files that are gone from the list.
-        if let Ok(entries) = std::fs::read_dir(&directory) {
-            for entry in entries.flatten() {
-                let path = entry.path();
-                if path
-                    .extension()
-                    .is_some_and(|extension| extension == "yaml")
-                {
-                    policies.push((entry.file_name(), FileStamp::of(&path)));
-                }
-            }
-        }
-        policies.sort_by(|left, right| left.0.cmp(&right.0));
+        let policy = |name: &Path| {
+            name.extension()
+                .is_some_and(|extension| extension == "yaml")
+        };
         Stamp {
             lock: FileStamp::of(&self.lock_file()),
             config: FileStamp::of(&self.config_file()),
             policies_mode: std::fs::metadata(&directory)
                 .ok()
                 .map(|metadata| metadata.mode()),
-            policies,
+            policies: stamps(&directory, policy),
+            trust: FileStamp::of(&self.trust_file()),
+            // A trust policy takes keys of any name, but for those of editors.
+            keys: stamps(&self.keys_dir(), |name| !hidden(name)),
         }
     }
+}
+
+/// The stamps of those files of a directory whose names are `wanted`, by name.
+fn stamps(directory: &Path, wanted: impl Fn(&Path) -> bool) -> Vec<(OsString, FileStamp)> {
+    let mut stamps = Vec::new();
+    // A directory that cannot be listed shows by the files that are gone from the list.
+    if let Ok(entries) = std::fs::read_dir(directory) {
+        for entry in entries.flatten() {
+            if wanted(Path::new(&entry.file_name())) {
+                stamps.push((entry.file_name(), FileStamp::of(&entry.path())));
+            }
+        }
+    }
+    stamps.sort_by(|left, right| left.0.cmp(&right.0));
+    stamps
+}
+
+fn hidden(name: &Path) -> bool {
+    name.as_os_str().as_encoded_bytes().starts_with(b".")
 }

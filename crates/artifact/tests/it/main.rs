@@ -12,6 +12,7 @@ mod gc;
 mod home;
 mod lock;
 mod policies;
+mod signatures;
 mod store;
 
 use std::path::Path;
