@@ -11,6 +11,7 @@ mod fetch;
 mod gc;
 mod home;
 mod lock;
+mod oci;
 mod policies;
 mod signatures;
 mod store;
