@@ -4,6 +4,7 @@
 //! a text that reads back as exactly the intended policy is returned; where the layout does not allow a safe change, the
 //! person is asked to edit by hand.
 
+mod adopt;
 mod change;
 mod draft;
 mod layout;
@@ -11,6 +12,7 @@ mod target;
 
 use thiserror::Error;
 
+pub use self::adopt::adopt;
 use self::draft::Draft;
 use self::layout::ByHand;
 use crate::error::{PolicyError, Refusal};

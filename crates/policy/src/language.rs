@@ -317,6 +317,11 @@ pub(crate) fn network_lines(rule: &NetworkRule) -> Vec<String> {
     print::network(rule)
 }
 
+/// Renders an entry about a variable as the lines of a YAML mapping.
+pub(crate) fn environment_lines(rule: &EnvironmentRule) -> Vec<String> {
+    print::environment(rule)
+}
+
 /// Renders a scalar as YAML text in double quotes.
 pub(crate) fn quoted(text: &str) -> String {
     print::quoted(text)

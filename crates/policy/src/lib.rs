@@ -66,7 +66,7 @@ pub use allowance::{
     HiddenText, HostBreadth, VariableValue, asked,
 };
 pub use denial::{Denial, Explanation, Origin, Permit, Permitted, Remedy, RuleRef};
-pub use edit::{EditError, Edited, Permission, PolicyEdit, edit};
+pub use edit::{EditError, Edited, Permission, PolicyEdit, adopt, edit};
 pub use environment::EnvironmentValue;
 pub use error::{PolicyError, PolicyErrorKind, Warning};
 pub use grant::{Admission, Grant, Reach};

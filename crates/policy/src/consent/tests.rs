@@ -541,6 +541,10 @@ proptest! {
             prop_assert!(both.memory <= old.memory.max(new.memory) && both.files <= old.files.max(new.files), "{}", texts());
             prop_assert!(both.memory >= old.memory, "{}", texts());
         }
+        let text = has.to_yaml();
+        let adopted = crate::adopt(&text, &asks, &picked).unwrap();
+        prop_assert_eq!(&Policy::parse(&adopted.text).unwrap(), &joined);
+        prop_assert_eq!(adopted.changed, adopted.text != text);
         let beyond = has.asks_beyond(&asks);
         let unasked: BTreeSet<usize> = picked.difference(&beyond).copied().collect();
         for index in unasked {

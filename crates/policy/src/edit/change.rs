@@ -10,12 +10,12 @@ use crate::language::{
 };
 use crate::pattern::StorageUri;
 
-const STORAGE_ALLOW: [&str; 3] = ["permissions", "storage", "allow"];
-const STORAGE_DENY: [&str; 3] = ["permissions", "storage", "deny"];
-const NETWORK_ALLOW: [&str; 3] = ["permissions", "network", "allow"];
-const NETWORK_DENY: [&str; 3] = ["permissions", "network", "deny"];
-const ENVIRONMENT_ALLOW: [&str; 3] = ["permissions", "environment", "allow"];
-const ENVIRONMENT_DENY: [&str; 3] = ["permissions", "environment", "deny"];
+pub(super) const STORAGE_ALLOW: [&str; 3] = ["permissions", "storage", "allow"];
+pub(super) const STORAGE_DENY: [&str; 3] = ["permissions", "storage", "deny"];
+pub(super) const NETWORK_ALLOW: [&str; 3] = ["permissions", "network", "allow"];
+pub(super) const NETWORK_DENY: [&str; 3] = ["permissions", "network", "deny"];
+pub(super) const ENVIRONMENT_ALLOW: [&str; 3] = ["permissions", "environment", "allow"];
+pub(super) const ENVIRONMENT_DENY: [&str; 3] = ["permissions", "environment", "deny"];
 const LIMITS: [&str; 3] = ["permissions", "resources", "limits"];
 
 fn entry(lines: &[String]) -> String {
@@ -67,7 +67,7 @@ fn blocked(place: Place, rule: &str) -> EditError {
     }
 }
 
-fn key_lines(key: &str) -> Vec<String> {
+pub(super) fn key_lines(key: &str) -> Vec<String> {
     vec![format!("key: {}", quoted(key))]
 }
 

@@ -224,7 +224,8 @@ fn header(header: &Header) -> String {
     format!("{}: {}", quoted(&header.name), quoted(&value))
 }
 
-fn environment(rule: &EnvironmentRule) -> Vec<String> {
+/// Returns the lines of an entry about a variable.
+pub(super) fn environment(rule: &EnvironmentRule) -> Vec<String> {
     let key = format!("key: {}", quoted(&rule.key));
     match &rule.source {
         EnvironmentSource::Server => vec![key],
