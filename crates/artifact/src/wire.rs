@@ -26,8 +26,10 @@ use crate::wire::answer::Answer;
 
 /// Fields in the head of a response.
 const MAX_HEADERS: usize = 100;
-/// Bytes of the head of a response, and of the buffer that a connection reads into.
-const MAX_HEAD_BYTES: usize = 64 << 10;
+/// Bytes of the head of a response.
+const MAX_HEAD_BYTES: usize = 32 << 10;
+/// Bytes of the buffer that a connection reads into.
+const BUFFER: usize = 256 << 10;
 /// How long a connection that was used may take to become free again.
 const LINGER: Duration = Duration::from_millis(200);
 /// What we call ourselves.
@@ -170,7 +172,8 @@ impl<'a> Wire<'a> {
         let mut builder = http1::Builder::new();
         builder
             .max_headers(MAX_HEADERS)
-            .max_buf_size(MAX_HEAD_BYTES);
+            .max_header_size(MAX_HEAD_BYTES)
+            .max_buf_size(BUFFER);
         let (sender, connection) = builder
             .handshake(stream)
             .await

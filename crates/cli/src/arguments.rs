@@ -145,6 +145,14 @@ pub(crate) struct Format {
     pub(crate) json: bool,
 }
 
+/// How what is not on this machine is reached, and whose signatures are believed.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Remote {
+    /// Speak plain http to a registry on this machine, such as 127.0.0.1:5000
+    #[arg(long)]
+    pub(crate) plain_http: bool,
+}
+
 /// What a run binds and is bound by.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Bindings {

@@ -1,6 +1,6 @@
 //! From settings to a running library: ceiling, roots, environment.
 
-use crate::arguments::Bindings;
+use crate::arguments::{Bindings, Remote};
 use crate::environment;
 use crate::error::CommandError;
 use crate::print::inert;
@@ -8,11 +8,12 @@ use crate::roots::BoundRoots;
 use crate::settings::Settings;
 use crate::trail;
 use crate::trust;
-use casemate_artifact::read_policy_path;
+use casemate_artifact::{CredentialSources, Sources, read_policy_path};
 use casemate_policy::{ComponentName, Policy, PolicyError, widens};
-use casemate_runtime::{Network, Runtime};
+use casemate_runtime::{Network, RegistryConnector, Runtime};
 use serde_json::json;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 #[cfg(test)]
 mod tests;
@@ -29,6 +30,11 @@ pub(crate) struct Opened {
 }
 
 impl Opened {
+    /// The ceiling in force, read again.
+    pub(crate) fn ceiling_policy(&self) -> Result<Option<Policy>, CommandError> {
+        self.ceiling.as_deref().map(ceiling_of).transpose()
+    }
+
     /// Refuses a policy of an installed component that names a tool under `tools` which the component does not have.
     pub(crate) fn knows_tools(
         &self,
@@ -55,7 +61,42 @@ pub(crate) fn open(
     command: &'static str,
     parallel: bool,
 ) -> Result<Opened, CommandError> {
-    opened(settings, bindings, command, parallel, None)
+    opened(settings, bindings, command, parallel, Reach::default())
+}
+
+/// Opens the home for a command that fetches and installs. No root is bound: nothing runs.
+pub(crate) fn open_to_install(
+    settings: &Settings,
+    remote: &Remote,
+    command: &'static str,
+) -> Result<Opened, CommandError> {
+    let sources = Some(sources(settings, remote)?);
+    let settings = Settings {
+        config: Default::default(),
+        ..settings.clone()
+    };
+    let reach = Reach {
+        sources,
+        ..Reach::default()
+    };
+    opened(&settings, &Bindings::default(), command, true, reach)
+}
+
+/// Where components are fetched from: files, servers and registries, with the person's own logins.
+///
+/// # Errors
+///
+/// Fails where the certificates of the configuration cannot be read.
+pub(crate) fn sources(settings: &Settings, remote: &Remote) -> Result<Sources, CommandError> {
+    let network = Network::system(trust::roots(settings)?);
+    let connector = RegistryConnector::new(network);
+    let logins = CredentialSources::new(&settings.home);
+    let sources = Sources::new(Arc::new(connector), Arc::new(logins))
+        .with_plain_http(settings.config.plain_http.clone());
+    Ok(match remote.plain_http {
+        true => sources.with_plain_http_on_loopback(),
+        false => sources,
+    })
 }
 
 /// As [`open`], for commands that run tools: the requests that a policy allows go out.
@@ -66,7 +107,20 @@ pub(crate) fn open_to_run(
     parallel: bool,
 ) -> Result<Opened, CommandError> {
     let network = Network::system(trust::roots(settings)?);
-    opened(settings, bindings, command, parallel, Some(network))
+    let reach = Reach {
+        network: Some(network),
+        ..Reach::default()
+    };
+    opened(settings, bindings, command, parallel, reach)
+}
+
+/// What a runtime is given of the network: nothing, unless a command needs it.
+#[derive(Default)]
+struct Reach {
+    /// For tools.
+    network: Option<Network>,
+    /// For what is installed.
+    sources: Option<Sources>,
 }
 
 fn opened(
@@ -74,7 +128,7 @@ fn opened(
     bindings: &Bindings,
     command: &'static str,
     parallel: bool,
-    network: Option<Network>,
+    reach: Reach,
 ) -> Result<Opened, CommandError> {
     let roots = BoundRoots::resolve(settings, bindings)?;
     let ceiling = ceiling(settings, bindings)?;
@@ -99,8 +153,11 @@ fn opened(
         }
         None => None,
     };
-    if let Some(network) = network {
+    if let Some(network) = reach.network {
         builder = builder.network(network);
+    }
+    if let Some(sources) = reach.sources {
+        builder = builder.sources(sources);
     }
     let runtime = builder.open()?;
     record_dangerous(settings, &roots, command)?;

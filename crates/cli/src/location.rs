@@ -1,9 +1,12 @@
 //! Which component a person means: an installed name, or a file.
 
+use crate::arguments::Remote;
+use crate::engine;
 use crate::error::CommandError;
+use crate::progress::Arriving;
 use crate::settings::Settings;
 use casemate_artifact::{
-    FetchRequest, LockEntry, LockFile, Reference, Sources, VerifiedArtifact, fetch,
+    FetchRequest, LockEntry, LockFile, Package, Reference, Sources, VerifiedArtifact, fetch,
 };
 use casemate_policy::ComponentName;
 use casemate_runtime::docs::{MAX_WIT_BYTES, bundle_wit};
@@ -30,10 +33,17 @@ pub(crate) struct Found {
     /// The name that it is installed under, or would be called after its file.
     pub(crate) name: Option<ComponentName>,
     pub(crate) installed: bool,
+    /// What came with it from a registry; nothing of it is verified.
+    pub(crate) package: Option<Package>,
 }
 
-/// Finds what `text` means: the installed component of that name, or else the file.
-pub(crate) fn find(settings: &Settings, text: &str) -> Result<Found, CommandError> {
+/// Finds what `text` means: the installed component of that name, or else the file, or what a registry or server
+/// gives for it now.
+pub(crate) fn find(
+    settings: &Settings,
+    remote: &Remote,
+    text: &str,
+) -> Result<Found, CommandError> {
     if let Ok(name) = text.parse::<ComponentName>() {
         if let Some(entry) = LockFile::load(&settings.home)?.components.get(&name) {
             let store = settings.home.store();
@@ -44,6 +54,7 @@ pub(crate) fn find(settings: &Settings, text: &str) -> Result<Found, CommandErro
                 docs,
                 name: Some(name),
                 installed: true,
+                package: None,
             });
         }
         if settings.base.join(text).symlink_metadata().is_err() {
@@ -54,12 +65,19 @@ pub(crate) fn find(settings: &Settings, text: &str) -> Result<Found, CommandErro
         }
     }
     let reference = Reference::parse(text, &settings.base)?;
-    let fetched = fetch(&Sources::files_only(), FetchRequest::new(&reference))?;
+    let sources = match &reference {
+        Reference::File(_) => Sources::files_only(),
+        _ => engine::sources(settings, remote)?,
+    };
+    let request = FetchRequest {
+        progress: &Arriving::new(),
+        ..FetchRequest::new(&reference)
+    };
+    let fetched = fetch(&sources, request)?;
+    let package = fetched.package;
     Ok(Found {
         artifact: fetched.artifact,
-        docs: fetched
-            .package
-            .and_then(|package| package.wit().map(str::to_owned)),
+        docs: (package.as_ref()).and_then(|package| package.wit().map(str::to_owned)),
         name: match &reference {
             Reference::File(path) => component_name(path),
             Reference::Oci(reference) => reference.component_name(),
@@ -67,6 +85,7 @@ pub(crate) fn find(settings: &Settings, text: &str) -> Result<Found, CommandErro
             _ => None,
         },
         installed: false,
+        package,
     })
 }
 

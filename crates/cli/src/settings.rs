@@ -4,7 +4,7 @@ use crate::arguments::Global;
 use crate::environment;
 use crate::error::CommandError;
 use crate::shell;
-use casemate_artifact::{Home, HomeError, PolicyText, read_config_file};
+use casemate_artifact::{Home, HomeError, PolicyText, Registry, read_config_file};
 use casemate_policy::RootName;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -41,6 +41,8 @@ pub(crate) struct Config {
     pub(crate) roots: BTreeMap<RootName, PathBuf>,
     /// A file of certificates that are trusted beside the system's, absolute.
     pub(crate) certificates: Option<PathBuf>,
+    /// Registries on this machine that are spoken to without TLS.
+    pub(crate) plain_http: Vec<Registry>,
 }
 
 #[derive(Default, Deserialize)]
@@ -51,6 +53,13 @@ struct WireConfig {
     roots: BTreeMap<String, PathBuf>,
     network: WireNetwork,
     storage: WireStorage,
+    registries: WireRegistries,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+struct WireRegistries {
+    plain_http: Vec<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -168,7 +177,7 @@ impl Config {
     fn parse(text: &str, path: &Path) -> Result<Self, CommandError> {
         let refuse = |message: String| {
             CommandError::usage(format!("{}{message}", path.display())).hint(
-                "known are strict = true, grants.without-terminal = true, network.certificates = \"FILE.pem\", storage.strict-links = true and, under [roots], name = \"/directory\"",
+                "known are strict = true, grants.without-terminal = true, network.certificates = \"FILE.pem\", registries.plain-http = [\"127.0.0.1:5000\"], storage.strict-links = true and, under [roots], name = \"/directory\"",
             )
         };
         let wire: WireConfig = toml::from_str(text).map_err(|error| {
@@ -189,7 +198,19 @@ impl Config {
             }
             roots.insert(name, directory);
         }
+        let mut plain_http = Vec::new();
+        for registry in wire.registries.plain_http {
+            let named = |why: &str| refuse(format!(": registries.plain-http: {registry:?}: {why}"));
+            let parsed: Registry = registry.parse().map_err(|_| named("that is no registry"))?;
+            if !parsed.is_loopback() {
+                return Err(named(
+                    "plain http is for registries on this machine: 127.0.0.1, [::1], localhost",
+                ));
+            }
+            plain_http.push(parsed);
+        }
         Ok(Self {
+            plain_http,
             grants_without_terminal: wire.grants.without_terminal,
             strict: wire.strict,
             strict_links: wire.storage.strict_links,

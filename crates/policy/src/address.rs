@@ -210,6 +210,36 @@ pub(crate) fn special_within(range: IpNet) -> Option<SpecialUse> {
     }
 }
 
+/// What kind of address an artifact is fetched from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AddressUse {
+    /// An ordinary host of the public internet.
+    Public,
+    /// A special-use address, such as a loopback or a private one.
+    Special,
+}
+
+/// Decides whether an artifact may be fetched from an address; a special-use one only where `special` allows that.
+///
+/// # Errors
+/// What the address is for, as part of a sentence ("a loopback address"), if nothing may be fetched from it. Nothing ever
+/// may from a metadata service of a cloud, nor from what is no address of one host.
+pub fn fetch_from(address: IpAddr, special: bool) -> Result<AddressUse, &'static str> {
+    match special_use(address) {
+        None => Ok(AddressUse::Public),
+        Some(own) if special && !own.never => Ok(AddressUse::Special),
+        Some(own) => Err(own.name),
+    }
+}
+
+/// Decides whether the addresses of a name may be fetched from, before it is looked up.
+///
+/// # Errors
+/// What the name stands for, if that is a metadata service.
+pub fn fetch_by_name(name: &str) -> Result<(), &'static str> {
+    metadata_name(name).map_or(Ok(()), |own| Err(own.name))
+}
+
 /// Tells whether a name stands for a metadata service.
 pub(crate) fn metadata_name(name: &str) -> Option<SpecialUse> {
     (name == METADATA_NAME).then_some(METADATA)

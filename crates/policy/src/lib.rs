@@ -61,6 +61,7 @@ mod scope;
 mod storage;
 mod trust;
 
+pub use address::{AddressUse, fetch_by_name, fetch_from};
 pub use allowance::{
     Allowance, Allowed, AllowedFiles, AllowedHeader, AllowedPeer, AllowedRequests, AllowedVariable,
     HiddenText, HostBreadth, VariableValue, asked,

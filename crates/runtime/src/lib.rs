@@ -64,7 +64,7 @@ pub use component::{PrepareError, chain};
 pub use egress::{
     Deadlines, Dialer, Dns, LEASE, MAX_ADDRESSES, MAX_CONNECTIONS, MAX_KEPT, MAX_KEPT_TIME,
     MAX_LOOKUP_TIME, MAX_LOOKUPS, MAX_REQUESTS_OF_CALL, MAX_RESPONSE_HEAD, MAX_RESPONSE_HEADERS,
-    Network, Pending, ResolveError, Resolver, TrustRoots,
+    Network, Pending, RegistryConnector, ResolveError, Resolver, TrustRoots,
 };
 pub use enforce::DenialRecord;
 pub use engine::EngineError;

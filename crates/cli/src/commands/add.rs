@@ -1,6 +1,6 @@
 //! `add`: install a component under a name, with nothing granted unless a policy is given and confirmed.
 
-use crate::arguments::{Bindings, Format};
+use crate::arguments::{Format, Remote};
 use crate::ask::{Person, confirm_widening};
 use crate::engine;
 use crate::error::{CommandError, ExitStatus};
@@ -22,7 +22,7 @@ const LARGE: u64 = 1 << 20;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Path of a component, or a file:// URL
+    /// Path of a component, or a URL: oci://REGISTRY/REPOSITORY[:TAG][@DIGEST], https://…#DIGEST, file://…
     reference: String,
     /// Its name here, and the beginning of its tools' names [default: after the file]
     #[arg(long)]
@@ -36,6 +36,8 @@ pub(crate) struct Arguments {
     /// Ask nothing; grants nothing either
     #[arg(long)]
     yes: bool,
+    #[command(flatten)]
+    remote: Remote,
     #[command(flatten)]
     format: Format,
 }
@@ -54,11 +56,7 @@ pub(crate) fn run(
         Some(path) => Some(author_wit(settings, path)?),
         None => None,
     };
-    let settings_without_roots = Settings {
-        config: Default::default(),
-        ..settings.clone()
-    };
-    let opened = engine::open(&settings_without_roots, &Bindings::default(), "add", true)?;
+    let opened = engine::open_to_install(settings, &arguments.remote, "add")?;
     let plan = during("reading", || {
         opened
             .runtime

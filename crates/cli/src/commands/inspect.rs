@@ -1,6 +1,6 @@
 //! `inspect`: what a component is, from its bytes. Nothing is compiled, run or written.
 
-use crate::arguments::Format;
+use crate::arguments::{Format, Remote};
 use crate::error::{CommandError, ExitStatus};
 use crate::inspection::Inspection;
 use crate::location::{author_wit, find};
@@ -12,11 +12,13 @@ use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// An installed component, or the path of a file
+    /// An installed component, the path of a file, or a URL (oci://, https://, file://)
     component: String,
     /// WIT text of the author, a file or a directory, for descriptions
     #[arg(long, value_name = "PATH")]
     wit: Option<PathBuf>,
+    #[command(flatten)]
+    remote: Remote,
     #[command(flatten)]
     format: Format,
 }
@@ -26,7 +28,7 @@ pub(crate) fn run(
     settings: &Settings,
     printer: &Printer,
 ) -> Result<ExitStatus, CommandError> {
-    let found = find(settings, &arguments.component)?;
+    let found = find(settings, &arguments.remote, &arguments.component)?;
     let docs = match &arguments.wit {
         Some(path) => Some(author_wit(settings, path)?),
         None => found.docs.clone(),

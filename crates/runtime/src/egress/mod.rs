@@ -22,6 +22,7 @@ mod kept;
 mod line;
 mod listeners;
 mod network;
+mod registry;
 mod resolve;
 mod stream;
 mod tls;
@@ -39,5 +40,6 @@ pub use network::{
     Deadlines, Dialer, LEASE, MAX_ADDRESSES, MAX_CONNECTIONS, MAX_LOOKUP_TIME, MAX_LOOKUPS,
     MAX_RESPONSE_HEAD, MAX_RESPONSE_HEADERS, Network, Pending, ResolveError, Resolver,
 };
+pub use registry::RegistryConnector;
 pub use resolve::Dns;
 pub use tls::TrustRoots;

@@ -35,13 +35,22 @@ fn a_component_is_pulled_with_what_came_along() {
     assert_eq!(package.policy(), Some("version: \"1.0\""));
     assert_eq!(package.wit(), Some("package a:b;"));
     assert_eq!(
-        package.annotations().get("org.opencontainers.image.version"),
+        package
+            .annotations()
+            .get("org.opencontainers.image.version"),
         Some(&"1.2.3".to_owned())
     );
     assert!(package.evidence().is_empty());
     // A layer that nobody asked for, and the configuration, stay where they are.
-    let unwanted = [digest(b"never fetched"), image["config"]["digest"].to_string()];
+    let unwanted = [
+        digest(b"never fetched"),
+        image["config"]["digest"].to_string(),
+    ];
     for request in registry.seen() {
-        assert!(!unwanted.iter().any(|own| request.target.contains(own.trim_matches('"'))));
+        assert!(
+            !unwanted
+                .iter()
+                .any(|own| request.target.contains(own.trim_matches('"')))
+        );
     }
 }
