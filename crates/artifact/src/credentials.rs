@@ -19,6 +19,7 @@ use crate::home::disk_hint;
 use crate::read::FileKind;
 use crate::sources::{CredentialError, Login};
 
+mod check;
 mod docker;
 mod file;
 mod helper;
@@ -27,6 +28,7 @@ mod own;
 #[cfg(test)]
 mod tests;
 
+pub use check::{LoginCheck, check_login};
 pub use docker::CredentialSources;
 pub use helper::Helpers;
 pub use own::OwnCredentials;

@@ -60,6 +60,7 @@ mod lock_file;
 mod oci;
 mod package;
 mod protected;
+mod push;
 mod read;
 mod reference;
 mod remote;
@@ -72,7 +73,8 @@ mod wire;
 pub use atomic::write_atomic;
 pub use check::{Finding, Problem};
 pub use credentials::{
-    CredentialFileError, CredentialSources, Helpers, MAX_CREDENTIAL_BYTES, OwnCredentials,
+    CredentialFileError, CredentialSources, Helpers, LoginCheck, MAX_CREDENTIAL_BYTES,
+    OwnCredentials, check_login,
 };
 pub use digest::sha256;
 pub use fetch::{FetchError, FetchLimits, FetchRequest, Fetched, VerifiedArtifact, fetch};
@@ -89,6 +91,7 @@ pub use protected::{
     MAX_POLICY_BYTES, PolicyFileError, PolicyText, group_writable, read_config_file,
     read_policy_file, read_policy_path, update_policy_file, write_policy_file,
 };
+pub use push::{Attached, PushContent, PushError, Pushed, attach, push};
 pub use read::FileKind;
 pub use reference::{
     HttpsReference, HttpsReferenceError, OciReference, OciReferenceError, Reference,

@@ -12,4 +12,4 @@ mod pull;
 pub(crate) mod session;
 
 pub(crate) use blob::Rate;
-pub(crate) use pull::pull;
+pub(crate) use pull::{Document, Key, manifest as document, pull};

@@ -151,6 +151,21 @@ pub trait Credentials: Send + Sync {
     ///
     /// Fails when the place where it would be cannot be read; "there is none" is no error.
     fn of(&self, registry: &str) -> Result<Option<Login>, CredentialError>;
+
+    /// The login for one repository of a registry, where it has one of its own; else that of the
+    /// registry.
+    ///
+    /// # Errors
+    ///
+    /// As [`Credentials::of`].
+    fn of_repository(
+        &self,
+        registry: &str,
+        repository: &str,
+    ) -> Result<Option<Login>, CredentialError> {
+        let _no_login_of_its_own = repository;
+        self.of(registry)
+    }
 }
 
 /// Nobody is logged in to anything.

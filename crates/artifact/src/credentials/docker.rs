@@ -96,4 +96,12 @@ impl Credentials for CredentialSources {
     fn of(&self, registry: &str) -> Result<Option<Login>, CredentialError> {
         Ok(self.find(registry)?)
     }
+
+    fn of_repository(
+        &self,
+        registry: &str,
+        repository: &str,
+    ) -> Result<Option<Login>, CredentialError> {
+        Ok(self.find(&format!("{registry}/{repository}"))?)
+    }
 }

@@ -22,21 +22,26 @@ pub(super) const MAX_MANIFEST_BYTES: u64 = 4 << 20;
 
 /// What a manifest is asked for by.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Key<'a> {
+pub(crate) enum Key<'a> {
     Tag(&'a str),
     Digest(&'a Digest),
 }
 
 /// A document of the registry, whose bytes hash to `digest`.
-pub(super) struct Document {
-    pub(super) bytes: Vec<u8>,
-    pub(super) digest: Digest,
-    content_type: Option<String>,
+pub(crate) struct Document {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) digest: Digest,
+    pub(crate) content_type: Option<String>,
 }
 
 impl Document {
     pub(super) fn read(&self) -> Result<Manifest, ManifestError> {
         Manifest::read(&self.bytes, self.content_type.as_deref())
+    }
+
+    /// Whether it can be read as a manifest or an index, of what kind it says it is.
+    pub(crate) fn is_readable(&self) -> bool {
+        self.read().is_ok()
     }
 }
 
@@ -98,7 +103,7 @@ async fn resolve(
 }
 
 /// A manifest or index. What it is called is the digest of its bytes, whatever a header says.
-pub(super) async fn manifest(
+pub(crate) async fn manifest(
     session: &mut Session<'_>,
     key: Key<'_>,
     limit: u64,

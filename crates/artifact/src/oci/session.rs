@@ -125,6 +125,11 @@ impl<'a> Session<'a> {
         self.wire.origin.to_string()
     }
 
+    /// Whether the registry asked for a login and was given one.
+    pub(crate) fn was_logged_in(&self) -> bool {
+        self.logged_in
+    }
+
     /// `/v2/REPOSITORY/…` at the registry. The parts of a path have no character that would have to
     /// be escaped: repositories, tags and digests are checked where they are read.
     pub(crate) fn url(&self, path: &str) -> Result<Url, RemoteError> {
@@ -198,12 +203,13 @@ impl<'a> Session<'a> {
     }
 
     fn login(&mut self) -> Result<Option<Login>, RemoteError> {
-        let login = self
-            .wire
-            .reach
-            .credentials
-            .of(&self.registry.to_string())
-            .map_err(RemoteError::Credentials)?;
+        let credentials = &self.wire.reach.credentials;
+        let registry = self.registry.to_string();
+        let login = match self.repository.as_str() {
+            "" => credentials.of(&registry),
+            repository => credentials.of_repository(&registry, repository),
+        }
+        .map_err(RemoteError::Credentials)?;
         self.logged_in = login.is_some();
         Ok(login)
     }

@@ -2,7 +2,7 @@
 //!
 //! Tests that hold a case of the catalogue of attacks begin with its number.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod crash;
 mod credentials;
@@ -13,6 +13,7 @@ mod home;
 mod lock;
 mod oci;
 mod policies;
+mod push;
 mod signatures;
 mod store;
 
