@@ -99,8 +99,9 @@ pub use reference::{
 };
 pub use remote::{ManifestError, Phase, RemoteError};
 pub use signature::{
-    KeyError, PublicKey, RejectedSignature, RootError, SignatureForm, TrustError, Verdict,
-    Verification, VerifiedSignature, Verifier,
+    BUNDLE_MEDIA_TYPE, KeyError, PublicKey, RejectedSignature, RootError, SIGNATURE_PREDICATE_TYPE,
+    SIMPLE_SIGNING_MEDIA_TYPE, SignatureForm, Signed, SigningKey, TrustError, Verdict,
+    Verification, VerifiedSignature, Verifier, sign,
 };
 pub use sources::{
     Anonymous, ConnectError, Connected, Connector, CredentialError, Credentials, FetchDeadlines,

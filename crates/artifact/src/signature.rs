@@ -16,6 +16,8 @@ mod key;
 mod legacy;
 mod outcome;
 mod root;
+mod sealed;
+mod signing;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -34,6 +36,10 @@ use root::TrustRoot;
 pub use error::{KeyError, RootError, TrustError};
 pub use key::PublicKey;
 pub use outcome::{RejectedSignature, SignatureForm, Verdict, Verification, VerifiedSignature};
+pub use signing::{
+    BUNDLE_MEDIA_TYPE, SIGNATURE_PREDICATE_TYPE, SIMPLE_SIGNING_MEDIA_TYPE, Signed, SigningKey,
+    sign,
+};
 
 /// The most different keys that rules may name: each is tried on each signature.
 const MAX_KEYS: usize = 256;
@@ -43,6 +49,16 @@ pub struct Verifier {
     rules: TrustRules,
     keys: BTreeMap<Digest, PublicKey>,
     root: TrustRoot,
+}
+
+impl std::fmt::Debug for Verifier {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Verifier")
+            .field("rules", &self.rules)
+            .field("keys", &self.keys)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Verifier {

@@ -27,7 +27,15 @@ pub enum TrustError {
         /// The file.
         path: PathBuf,
     },
-    /// A public key cannot be used.
+    /// A private key that everybody on the machine can read.
+    #[error("{} can be read by every user (mode {mode:04o}), so it is no secret", path.display())]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// A key cannot be used.
     #[error("{}: {source}", path.display())]
     Key {
         /// The file that holds it.
@@ -88,6 +96,9 @@ pub enum KeyError {
     /// Encrypted in a way that is not read.
     #[error("the key is encrypted in a way that is not supported: {0}")]
     Encryption(&'static str),
+    /// A private key in another form than PKCS#8.
+    #[error("the key is in {0} form, and PKCS#8 is read")]
+    Form(&'static str),
     /// No randomness.
     #[error("the operating system gives no random numbers")]
     Random,
@@ -115,7 +126,9 @@ impl KeyError {
             Self::PasswordNeeded | Self::WrongPassword => {
                 "give its password in CASEMATE_KEY_PASSWORD or COSIGN_PASSWORD, or on a terminal when asked"
             }
-            Self::Encryption(_) => "openssl pkcs8 -in FILE -out NEW decrypts it",
+            Self::Encryption(_) | Self::Form(_) => {
+                "openssl pkcs8 -topk8 -nocrypt -in FILE -out NEW; chmod 600 NEW"
+            }
             Self::Random => return None,
         };
         Some(hint.to_owned())
@@ -144,8 +157,12 @@ impl TrustError {
             Self::File(error) => error.hint(),
             Self::Policy { source, .. } => source.hint.clone(),
             Self::Missing { path } => Some(format!(
-                "put it there, or take the line out of trust.yaml that names {}",
-                path.file_name().unwrap_or_default().display()
+                "put it there, or name another: ls -l {}",
+                path.parent().unwrap_or(path).display()
+            )),
+            Self::Exposed { path, .. } => Some(format!(
+                "chmod 600 {}; if others could read it, make another key",
+                path.display()
             )),
             Self::Key { source, .. } => source.hint(),
             Self::TooManyKeys { .. } => None,

@@ -3,6 +3,9 @@
 #![allow(clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 mod genuine;
+mod key_files;
+mod keys;
+mod roots;
 
 use std::path::{Path, PathBuf};
 
