@@ -9,6 +9,7 @@ mod error;
 mod features;
 mod imports;
 mod intake;
+pub mod reached;
 mod types;
 mod wording;
 

@@ -25,6 +25,7 @@ mod name_server;
 mod neighbours;
 mod network;
 mod rate;
+mod reached;
 mod resources;
 mod revoking;
 mod smoke;
