@@ -9,7 +9,7 @@ use crate::parts::Nowhere;
 use crate::report::median;
 use crate::stock::Stock;
 use anyhow::{Context as _, ensure};
-use casemate_runtime::{Outcome, Runtime, Tool};
+use casemate_runtime::{InstallRequest, Outcome, Runtime, Tool};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -113,7 +113,10 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         .root("workspace".parse()?, workspace.clone())
         .open()?;
     let reference = casemate_artifact::Reference::File(file);
-    runtime.install(runtime.plan_install(&reference, None, None)?, Some(POLICY))?;
+    runtime.install(
+        runtime.plan_install(InstallRequest::new(reference), &casemate_artifact::Silent)?,
+        Some(POLICY),
+    )?;
     runtime.warm();
     let catalog = runtime.catalog();
     let tokio = tokio::runtime::Builder::new_current_thread()

@@ -6,7 +6,7 @@ use crate::report::Sample;
 use crate::stock::Stock;
 use anyhow::Context as _;
 use casemate_runtime::audit::AuditUnavailable;
-use casemate_runtime::{AuditRecord, AuditSink, JsonLines, Outcome, Runtime};
+use casemate_runtime::{AuditRecord, AuditSink, InstallRequest, JsonLines, Outcome, Runtime};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
@@ -54,7 +54,10 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     };
     let quiet = open(Arc::new(Nowhere))?;
     let reference = casemate_artifact::Reference::File(file);
-    quiet.install(quiet.plan_install(&reference, None, None)?, None)?;
+    quiet.install(
+        quiet.plan_install(InstallRequest::new(reference), &casemate_artifact::Silent)?,
+        None,
+    )?;
     let log = directory.path().join("audit.jsonl");
     let recorded = open(Arc::new(JsonLines::open(&log)?))?;
     let tokio = tokio::runtime::Builder::new_current_thread()

@@ -80,7 +80,7 @@ pub use digest::sha256;
 pub use fetch::{FetchError, FetchLimits, FetchRequest, Fetched, VerifiedArtifact, fetch};
 pub use gc::{GcError, GcReport, gc};
 pub use home::{Home, HomeError};
-pub use lock::{Lock, LockEntry, LockError, MAX_PREVIOUS, Replaced};
+pub use lock::{Lock, LockEntry, LockError, MAX_PREVIOUS, Replaced, manifest_names};
 pub use lock_file::LockFile;
 pub use package::{
     Evidence, EvidenceError, MAX_ANNOTATION_BYTES, MAX_ANNOTATIONS, MAX_BUNDLE_BYTES,
@@ -89,7 +89,7 @@ pub use package::{
 };
 pub use protected::{
     MAX_POLICY_BYTES, PolicyFileError, PolicyText, group_writable, read_config_file,
-    read_policy_file, read_policy_path, update_policy_file, write_policy_file,
+    read_policy_file, read_policy_path, remove_policy_file, update_policy_file, write_policy_file,
 };
 pub use push::{Attached, PushContent, PushError, Pushed, attach, push};
 pub use read::FileKind;

@@ -11,9 +11,12 @@ use crate::home::disk_hint;
 use crate::read::FileKind;
 use crate::store::Sort;
 
+mod binding;
 #[cfg(test)]
 mod tests;
 mod wire;
+
+pub use binding::manifest_names;
 
 /// Largest lock file that is read or written, in bytes: 4 MiB, some ten thousand entries.
 pub(crate) const MAX_LOCK_BYTES: u64 = 4 * 1024 * 1024;
@@ -52,6 +55,9 @@ pub struct LockEntry {
     /// Digest of its policy file as Casemate wrote it last, or as it was locked; `None` where there was no file.
     /// What a person edits by hand since is in force and not in here.
     pub policy: Option<Digest>,
+    /// Digest of the policy that the author asked for in a layer of the artifact: a request, kept to tell what a later
+    /// version asks for beyond it.
+    pub request: Option<Digest>,
     /// Digest of the WIT docs that were given at install.
     pub docs: Option<Digest>,
     /// Whose component it is.
@@ -87,6 +93,7 @@ impl LockEntry {
             version: None,
             tools,
             policy: None,
+            request: None,
             docs: None,
             tenant: Tenant::default(),
             added,
@@ -146,6 +153,7 @@ impl LockEntry {
         stored.extend(self.manifest.map(|digest| (Sort::Manifest, digest)));
         stored.extend(self.evidence.map(|digest| (Sort::Evidence, digest)));
         stored.extend(self.docs.map(|digest| (Sort::Docs, digest)));
+        stored.extend(self.request.map(|digest| (Sort::Policy, digest)));
         for replaced in &self.previous {
             stored.extend(replaced.policy_text.map(|digest| (Sort::Policy, digest)));
             stored.extend(replaced.entry.stored());

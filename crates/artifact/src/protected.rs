@@ -15,7 +15,9 @@ use std::time::Duration;
 
 use casemate_policy::{ComponentName, Digest};
 
-use crate::atomic::{Target, TargetError, directory_of, foreign_owner, world_writable};
+use crate::atomic::{
+    Target, TargetError, directory_of, foreign_owner, sync_directory, world_writable,
+};
 use crate::digest::sha256;
 use crate::guard::{GuardError, WriteGuard};
 use crate::home::{Home, create_directory, disk_hint};
@@ -278,6 +280,31 @@ pub fn write_policy_file(
 ) -> Result<(), PolicyFileError> {
     let _guard = WriteGuard::acquire(home)?;
     write(home, name, text)
+}
+
+/// Takes the policy of a component away, if its text is still the one with this hash; whether it was.
+///
+/// A symbolic link goes, and what it led to stays.
+pub fn remove_policy_file(
+    home: &Home,
+    name: &ComponentName,
+    hash: &Digest,
+) -> Result<bool, PolicyFileError> {
+    let _guard = WriteGuard::acquire(home)?;
+    let path = home.policy_file(name);
+    match read_policy_file(home, name)? {
+        Some(present) if present.hash == *hash => {}
+        Some(_) | None => return Ok(false),
+    }
+    let removed = std::fs::remove_file(&path).and_then(|()| sync_directory(directory_of(&path)));
+    match removed {
+        Ok(()) => Ok(true),
+        Err(source) => Err(PolicyFileError::Io {
+            action: "remove",
+            path,
+            source,
+        }),
+    }
 }
 
 /// Edits the policy of a component: read, `edit`, write, while no other Casemate process can do the

@@ -206,7 +206,7 @@ fn fetch(error: &FetchError) -> Told {
 }
 
 fn install(error: &InstallError) -> Told {
-    use ExitStatus::{Failed, Usage};
+    use ExitStatus::{Denied, Failed, Usage};
     match error {
         InstallError::Fetch(error) => fetch(error),
         InstallError::Inspect(error) => (Failed, error.hint().map(str::to_owned)),
@@ -233,12 +233,51 @@ fn install(error: &InstallError) -> Told {
         InstallError::Policy(error) => (Usage, error.hint.clone()),
         InstallError::PolicyFile(error) => policy_file(error),
         InstallError::Open(error) => open(error),
+        InstallError::Verification { .. } => (
+            Denied,
+            Some(
+                "see what its signatures are: casemate verify REF; who is trusted is in trust.yaml"
+                    .to_owned(),
+            ),
+        ),
+        InstallError::SignerChanged { .. } => (
+            Denied,
+            Some("if you know why, add --allow-signer-change".to_owned()),
+        ),
+        InstallError::Downgrade { .. } => (
+            Denied,
+            Some("if it is meant to be older, add --allow-downgrade".to_owned()),
+        ),
+        InstallError::Trust(error) => (Usage, error.hint()),
+        InstallError::Unknown(_) => (Usage, Some("casemate list".to_owned())),
+        InstallError::NoPrevious(name) => (Failed, Some(format!("casemate remove {name}"))),
+        InstallError::Source { name, .. } => (
+            Usage,
+            Some(format!(
+                "casemate remove {name}, then add it again from its source"
+            )),
+        ),
+        InstallError::Locked(_) => (
+            Denied,
+            Some("see what is not as locked: casemate list".to_owned()),
+        ),
+        InstallError::Missing { name, error } => (
+            if error.is_verification() {
+                Denied
+            } else {
+                Failed
+            },
+            error.hint(name),
+        ),
+        InstallError::Outdated(_) => (Failed, Some("run the command again".to_owned())),
+        InstallError::Evidence(_) => (Failed, None),
     }
 }
 
 fn change(error: &ChangeError) -> Told {
     match error {
         ChangeError::Unknown(_) => (ExitStatus::Usage, Some("casemate list".to_owned())),
+        ChangeError::Policy { error, .. } => (ExitStatus::Usage, error.hint.clone()),
         ChangeError::Edit(error) => edit(error),
         ChangeError::PolicyFile(error) => policy_file(error),
         ChangeError::Lock(error) => lock(error),
@@ -254,6 +293,10 @@ fn open(error: &OpenError) -> Told {
     match error {
         OpenError::Home(error) => (ExitStatus::Usage, error.hint()),
         OpenError::Lock(error) => lock(error),
+        OpenError::Frozen(_) => (
+            ExitStatus::Denied,
+            Some("see each of them with --frozen left out: casemate list".to_owned()),
+        ),
         OpenError::Audit(_) | OpenError::Cache(_) => {
             (ExitStatus::Failed, Some("casemate doctor".to_owned()))
         }

@@ -4,9 +4,9 @@
 
 #![expect(clippy::print_stdout, reason = "an example for the terminal")]
 
-use casemate_artifact::{Home, Reference};
+use casemate_artifact::{Home, Reference, Silent};
 use casemate_policy::{Permission, PolicyEdit};
-use casemate_runtime::{Runtime, audit_file};
+use casemate_runtime::{InstallRequest, Runtime, audit_file};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -19,7 +19,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let runtime = Runtime::builder(Home::single(directory.path().join("home"))).open()?;
 
     let reference = Reference::parse(&component, &std::env::current_dir()?)?;
-    let plan = runtime.plan_install(&reference, Some("notes".parse()?), None)?;
+    let plan = runtime.plan_install(
+        InstallRequest::new(reference).named("notes".parse()?),
+        &Silent,
+    )?;
     runtime.install(plan, None)?;
     let uri = format!("fs://{}/**", folder.display());
     runtime.change_policy(&"notes".parse()?, &PolicyEdit::Grant(Permission::Read(uri)))?;

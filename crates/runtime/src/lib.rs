@@ -5,14 +5,14 @@
 //! its functions runs in a fresh store and leaves exactly one audit record.
 //!
 //! ```no_run
-//! use casemate_artifact::{Home, Reference};
-//! use casemate_runtime::Runtime;
+//! use casemate_artifact::{Home, Reference, Silent};
+//! use casemate_runtime::{InstallRequest, Runtime};
 //! use tokio_util::sync::CancellationToken;
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 //! let runtime = Runtime::builder(Home::single("/tmp/home")).open()?;
 //! let reference = Reference::parse("notes.wasm", &std::env::current_dir()?)?;
-//! let plan = runtime.plan_install(&reference, None, None)?;
+//! let plan = runtime.plan_install(InstallRequest::new(reference), &Silent)?;
 //! runtime.install(plan, None)?;
 //! let catalog = runtime.catalog();
 //! let tool = catalog.tool("notes_current_time").ok_or("no such tool")?;
@@ -26,10 +26,12 @@
 //! This crate reads no environment and no home directory, prints nothing and installs no
 //! subscriber; it emits `tracing` events.
 
+mod apply;
 pub mod audit;
 mod cache;
 mod call;
 mod catalog;
+mod change;
 pub mod compile;
 mod component;
 pub mod difference;
@@ -37,22 +39,28 @@ pub mod docs;
 mod egress;
 mod enforce;
 mod engine;
+mod frozen;
 pub mod inspect;
 mod install;
 mod installed;
 mod limits;
+mod load;
 pub mod names;
 mod native;
 mod output;
 #[cfg(any(test, feature = "fuzz"))]
 pub mod probe;
+mod provenance;
 pub mod requested;
 mod runtime;
 pub mod schema;
 mod sockets;
 mod storage;
+mod sync;
 pub mod text;
+mod update;
 pub mod value;
+mod version;
 mod wasi;
 pub mod wit;
 
@@ -60,6 +68,7 @@ pub use audit::{AuditRecord, AuditSink, JsonLines, Usage};
 pub use cache::CacheError;
 pub use call::{CallReport, Outcome};
 pub use catalog::{Annotations, Args, Catalog, Problem, StartError, Tool, ToolSpec};
+pub use change::{ChangeError, PolicyLocked};
 pub use component::{PrepareError, chain};
 pub use egress::{
     Deadlines, Dialer, Dns, LEASE, MAX_ADDRESSES, MAX_CONNECTIONS, MAX_KEPT, MAX_KEPT_TIME,
@@ -68,12 +77,18 @@ pub use egress::{
 };
 pub use enforce::DenialRecord;
 pub use engine::EngineError;
-pub use install::{ChangeError, InstallError, InstallPlan, Previous};
+pub use frozen::{FrozenDifference, FrozenPart};
+pub use install::{
+    InstallError, InstallPlan, InstallRequest, Previous, SignerChange, UpdateOptions,
+};
 pub use limits::{LimitReached, Unit};
 pub use output::Captured;
+pub use provenance::LockedError;
 pub use runtime::{OpenError, Runtime, RuntimeBuilder, audit_file};
 /// A certificate in DER, as [`TrustRoots`] takes it.
 pub use rustls::pki_types::CertificateDer;
 pub use sockets::{MAX_CALL_LOOKUPS, MAX_LOOKUPS_PER_CALL};
 pub use storage::{Roots, has_openat2};
+pub use sync::{LockedPart, SyncEntry, SyncError, SyncFailed, SyncOutcome, SyncPlan};
+pub use update::{PolicyReturn, Rollback};
 pub use wasi::heads::MAX_HTTP_MEMORY;

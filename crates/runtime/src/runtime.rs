@@ -2,19 +2,17 @@
 
 use crate::audit::{AuditOpenError, AuditSink, JsonLines};
 use crate::cache::{CacheError, NativeCache};
-use crate::catalog::{Catalog, Problem, Tool};
+use crate::catalog::Catalog;
 use crate::compile::{Compiler, InProcess};
 use crate::component::{Plan, chain};
 use crate::egress::{Listeners, Network};
 use crate::engine::{EngineError, MAX_CALLS, Machine};
-use crate::inspect::{IntakeLimits, inspect};
-use crate::installed::Installed;
-use crate::names::{policy_names, tool_names};
+use crate::frozen::FrozenDifference;
+use crate::load::Known;
+use crate::provenance::Trust;
 use crate::storage::{OwnHome, ProcessPlaces, Roots};
-use casemate_artifact::{
-    Home, HomeError, LockEntry, LockError, LockFile, Sources, Stamp, read_policy_file,
-};
-use casemate_policy::{Admission, ComponentName, Digest, Policy, PolicyError, RootName, Tenant};
+use casemate_artifact::{Home, HomeError, LockError, LockFile, Sources, Stamp};
+use casemate_policy::{Digest, Policy, RootName, Tenant};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -47,6 +45,9 @@ pub enum OpenError {
     /// The cache of compiled components could not be opened.
     #[error(transparent)]
     Cache(#[from] CacheError),
+    /// A runtime that takes only what is locked found something else.
+    #[error("what is installed is not exactly as locked ({} differences)", .0.len())]
+    Frozen(Vec<FrozenDifference>),
 }
 
 /// What a runtime is opened with. Everything is closed until set.
@@ -62,6 +63,8 @@ pub struct RuntimeBuilder {
     parallel_compilation: bool,
     network: Option<Network>,
     sources: Sources,
+    trust_root: Option<PathBuf>,
+    frozen: bool,
     strict_links: bool,
     own_directories: Vec<PathBuf>,
 }
@@ -146,11 +149,28 @@ impl RuntimeBuilder {
         self
     }
 
+    /// Verifies keyless signatures against the `trusted_root.json` in this file in place of the roots that Casemate was
+    /// built with.
+    #[must_use]
+    pub fn trust_root(mut self, file: Option<PathBuf>) -> Self {
+        self.trust_root = file;
+        self
+    }
+
+    /// Opens only if everything is exactly as the lock says: bytes, manifests, signatures, docs, tools and policies.
+    /// Whatever changes afterwards is not taken over.
+    #[must_use]
+    pub fn frozen(mut self, frozen: bool) -> Self {
+        self.frozen = frozen;
+        self
+    }
+
     /// Opens the home, makes what is missing in it, and builds the first catalog.
     ///
     /// # Errors
     ///
-    /// Fails when the home, its lock, cache or audit log cannot be used. A component that cannot
+    /// Fails when the home, its lock, cache or audit log cannot be used, and with [`OpenError::Frozen`] when
+    /// [frozen](Self::frozen) and something is not as locked. A component that cannot
     /// be served is no error: it stands in [`Catalog::problems`].
     pub fn open(self) -> Result<Runtime, OpenError> {
         self.home.create()?;
@@ -190,10 +210,18 @@ impl RuntimeBuilder {
             bound,
             shared,
             sources: self.sources,
+            trust_root: self.trust_root,
+            frozen: self.frozen,
             catalogs,
             state: Mutex::new(State::default()),
         };
         runtime.reload()?;
+        if runtime.frozen {
+            let differences = runtime.frozen_differences()?;
+            if !differences.is_empty() {
+                return Err(OpenError::Frozen(differences));
+            }
+        }
         Ok(runtime)
     }
 }
@@ -281,6 +309,9 @@ pub struct Runtime {
     pub(crate) bound: BTreeSet<RootName>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) sources: Sources,
+    pub(crate) trust_root: Option<PathBuf>,
+    /// Only what was locked when it was opened is served.
+    frozen: bool,
     catalogs: watch::Sender<Arc<Catalog>>,
     state: Mutex<State>,
 }
@@ -301,6 +332,8 @@ impl Runtime {
             parallel_compilation: false,
             network: None,
             sources: Sources::files_only(),
+            trust_root: None,
+            frozen: false,
             strict_links: false,
             own_directories: Vec::new(),
         }
@@ -347,26 +380,31 @@ impl Runtime {
         }
     }
 
-    /// Reloads when something in the home has changed. Returns whether it did.
+    /// Reloads when something in the home has changed. Returns whether it did; [frozen](RuntimeBuilder::frozen) it never
+    /// does.
     ///
     /// # Errors
     ///
     /// Fails when the lock cannot be read; the old catalog stays.
     pub fn refresh(&self) -> Result<bool, OpenError> {
-        if self.has_loaded(&self.home.stamp()) {
+        if self.frozen || self.has_loaded(&self.home.stamp()) {
             return Ok(false);
         }
         self.reload()?;
         Ok(true)
     }
 
-    /// Follows changes of the home until `stop` is cancelled.
+    /// Follows changes of the home until `stop` is cancelled; none are taken over where it is
+    /// [frozen](RuntimeBuilder::frozen).
     ///
     /// A change is taken over once nothing has changed for a tenth of a second, and only if nothing
     /// changed while it was read: until then the state before stays.
     pub async fn watch(self: Arc<Self>, stop: CancellationToken) {
         let mut complained = false;
         let mut change: Option<Change> = None;
+        if self.frozen {
+            return stop.cancelled().await;
+        }
         loop {
             let pause = if change.is_some() {
                 QUIET
@@ -448,17 +486,26 @@ impl Runtime {
         self.rebuild(None).map(drop)
     }
 
+    /// The trust policy of the home, not read yet.
+    pub(crate) fn trust(&self) -> Trust {
+        Trust::new(&self.home, self.trust_root.as_deref())
+    }
+
     /// As [`Runtime::reload`]; with an expected state of the home only if that is what is there, before
     /// the reading and after it. Returns whether a catalog was published.
     fn rebuild(&self, expected: Option<&Stamp>) -> Result<bool, OpenError> {
         self.shared.own.changed();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.frozen && state.stamp.is_some() {
+            return Ok(false);
+        }
         // Taken before reading, so that a change during the reading is seen next time.
         let stamp = self.home.stamp();
         if expected.is_some_and(|expected| *expected != stamp) {
             return Ok(false);
         }
         let lock = LockFile::load(&self.home)?;
+        let trust = self.trust();
         let previous = self.catalog();
         let mut catalog = Catalog::default();
         let mut plans = BTreeMap::new();
@@ -466,7 +513,12 @@ impl Runtime {
             if entry.tenant != self.tenant {
                 continue;
             }
-            let installed = self.load(name, entry, &state, &previous, &mut catalog.problems);
+            let known = Known {
+                plans: &state.plans,
+                catalog: &previous,
+                trust: &trust,
+            };
+            let installed = self.load(name, entry, &known, &mut catalog.problems);
             if let Some(installed) = installed {
                 plans.insert((entry.digest, entry.docs), Arc::clone(&installed.plan));
                 self.publish(&mut catalog, installed);
@@ -495,151 +547,5 @@ impl Runtime {
         }
         self.catalogs.send_replace(Arc::new(catalog));
         Ok(true)
-    }
-
-    fn load(
-        &self,
-        name: &ComponentName,
-        entry: &LockEntry,
-        state: &State,
-        previous: &Catalog,
-        problems: &mut Vec<Problem>,
-    ) -> Option<Arc<Installed>> {
-        let mut problem = |reason: &str, message: String, hint: Option<String>, old: bool| {
-            problems.push(Problem {
-                component: name.clone(),
-                reason: reason.to_owned(),
-                message,
-                hint,
-                serving_previous: old,
-            });
-        };
-        let plan = match state.plans.get(&(entry.digest, entry.docs)) {
-            Some(plan) => Arc::clone(plan),
-            None => match self.plan(entry) {
-                Ok(plan) => plan,
-                Err((reason, message)) => {
-                    let hint = format!("casemate remove {name}, then add it again");
-                    problem(reason, message, Some(hint), false);
-                    return None;
-                }
-            },
-        };
-        let named = previous.components.get(name);
-        let before = named.filter(|installed| installed.is_of(&entry.digest));
-        let read =
-            self.policy(name)
-                .and_then(|(policy, hash)| match self.foreign(name, &plan, &policy) {
-                    Some(error) => Err(self.wrong(name, &error)),
-                    None => Ok((policy, hash)),
-                });
-        let (policy, hash) = match read {
-            Ok(policy) => policy,
-            Err(message) => {
-                // A file that is half written or mistyped takes nothing away and adds nothing:
-                // what was in force for these very bytes stays until a whole valid file is read.
-                let hint = format!("casemate policy check {name}");
-                problem("invalid.policy", message, Some(hint), before.is_some());
-                return before.map(Arc::clone);
-            }
-        };
-        if let Some(before) = before
-            && before.policy == hash
-            && Arc::ptr_eq(&before.plan, &plan)
-        {
-            return Some(Arc::clone(before));
-        }
-        let admission = Admission {
-            ceiling: self.ceiling.as_ref(),
-            strict: self.strict,
-            bound_roots: &self.bound,
-            tenant: self.tenant.clone(),
-        };
-        let grant = policy.admit(&entry.identity(), &admission);
-        let before = named.map(|named| &**named);
-        let installed = Installed::new(name.clone(), grant, hash, plan, before);
-        Some(Arc::new(installed))
-    }
-
-    /// What is wrong with the first name under `tools` of a policy that is none of the component's.
-    fn foreign(&self, name: &ComponentName, plan: &Plan, policy: &Policy) -> Option<PolicyError> {
-        let known = policy_names(name, plan.inspected().tools());
-        let known: Vec<&str> = known.iter().flatten().map(String::as_str).collect();
-        policy.unknown_tool(&known)
-    }
-
-    fn plan(&self, entry: &LockEntry) -> Result<Arc<Plan>, (&'static str, String)> {
-        let store = self.home.store();
-        let artifact = store.load(entry).map_err(|error| {
-            (
-                error.reason().map_or("internal", |reason| reason.as_str()),
-                chain(&error),
-            )
-        })?;
-        let docs = entry.docs.and_then(|digest| match store.get_docs(&digest) {
-            Ok(docs) => Some(docs),
-            Err(error) => {
-                tracing::warn!(error = chain(&error), "descriptions are not shown");
-                None
-            }
-        });
-        let inspected = inspect(artifact.bytes(), docs.as_deref(), &IntakeLimits::default())
-            .map_err(|error| (error.reason(), chain(&error)))?;
-        Ok(Arc::new(Plan::new(Arc::new(inspected), store)))
-    }
-
-    /// The policy of a name and the hash of its text; no file means nothing is granted.
-    pub(crate) fn policy(&self, name: &ComponentName) -> Result<(Policy, Option<Digest>), String> {
-        match read_policy_file(&self.home, name) {
-            Ok(None) => Ok((Policy::empty(), None)),
-            Ok(Some(file)) => match Policy::parse(&file.text) {
-                Ok(policy) => Ok((policy, Some(file.hash))),
-                Err(error) => Err(self.wrong(name, &error)),
-            },
-            Err(error) => Err(chain(&error)),
-        }
-    }
-
-    fn wrong(&self, name: &ComponentName, error: &PolicyError) -> String {
-        format!("{}: {error}", self.home.policy_file(name).display())
-    }
-
-    /// What is wrong with the first name under `tools` of a policy for an installed component that is none of its tools.
-    /// Looks at the bytes, so that it answers for a component that is not served too.
-    #[must_use]
-    pub fn unknown_tool(&self, name: &ComponentName, policy: &Policy) -> Option<PolicyError> {
-        let lock = LockFile::load(&self.home).ok()?;
-        let plan = self.plan(lock.components.get(name)?).ok()?;
-        self.foreign(name, &plan, policy)
-    }
-
-    fn publish(&self, catalog: &mut Catalog, installed: Arc<Installed>) {
-        let inspected = Arc::clone(installed.plan.inspected());
-        let mut refuse = |message: String| {
-            catalog.problems.push(Problem {
-                component: installed.name.clone(),
-                reason: "invalid.component".to_owned(),
-                message,
-                hint: Some(format!("casemate remove {}", installed.name)),
-                serving_previous: false,
-            });
-        };
-        let names = match tool_names(&installed.name, inspected.tools()) {
-            Ok(names) => names,
-            Err(collision) => return refuse(collision.to_string()),
-        };
-        if let Some(taken) = names.iter().find_map(|name| catalog.tools.get(name)) {
-            let message = format!(
-                "its tool {} has the name of a tool of {}",
-                taken.spec().name,
-                taken.spec().component
-            );
-            return refuse(message);
-        }
-        for (index, (name, tool)) in names.into_iter().zip(inspected.tools()).enumerate() {
-            let tool = Tool::new(name.clone(), index, tool, &installed, &self.shared);
-            catalog.tools.insert(name, tool);
-        }
-        catalog.components.insert(installed.name.clone(), installed);
     }
 }

@@ -51,6 +51,7 @@ fn full() -> LockEntry {
         verification_skipped: true,
         version: Some("1.2.0".to_owned()),
         policy: Some(digest(6)),
+        request: Some(digest(10)),
         ..entry()
     }
     .replacing(older, Some(digest(7)), true)
@@ -169,6 +170,7 @@ fn everything_an_entry_says_is_written_and_read_back() {
         "verification-skipped = true".to_owned(),
         "version = \"1.2.0\"".to_owned(),
         format!("policy = \"{}\"", digest(6)),
+        format!("request = \"{}\"", digest(10)),
         "[[components.alpha.previous]]".to_owned(),
         format!("policy-text = \"{}\"", digest(7)),
         "rolled-back = true".to_owned(),
@@ -388,6 +390,7 @@ prop_compose! {
             manifest: manifest.map(Digest::from_bytes),
             evidence: manifest.map(Digest::from_bytes),
             policy: policy.map(Digest::from_bytes),
+            request: policy.map(Digest::from_bytes),
             signer: signed.then(keyless),
             verification_skipped,
             version,

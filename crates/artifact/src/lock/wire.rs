@@ -64,6 +64,8 @@ struct WireEntry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     policy: Option<Spanned<String>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    request: Option<Spanned<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     docs: Option<Spanned<String>>,
     added: Spanned<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -204,6 +206,7 @@ impl WireEntry {
             tools: value("tools", &self.tools)?,
             tenant: value("tenant", &self.tenant)?,
             policy: optional("policy", self.policy.as_ref())?,
+            request: optional("request", self.request.as_ref())?,
             docs: optional("docs", self.docs.as_ref())?,
             added: line("added", &self.added, MAX_ADDED_BYTES)?,
             previous: Vec::new(),
@@ -217,6 +220,7 @@ impl WireEntry {
             ("signer", &self.signer),
             ("version", &self.version),
             ("policy", &self.policy),
+            ("request", &self.request),
         ];
         let texts = texts
             .into_iter()
@@ -270,6 +274,7 @@ impl WireEntry {
             tools: text(&entry.tools),
             tenant: unplaced(entry.tenant.as_str().to_owned()),
             policy: entry.policy.as_ref().map(text),
+            request: entry.request.as_ref().map(text),
             docs: entry.docs.as_ref().map(text),
             added: text(&entry.added),
             policy_text: None,

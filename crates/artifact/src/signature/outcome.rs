@@ -94,6 +94,15 @@ pub struct RejectedSignature {
 }
 
 impl Verification {
+    /// Nothing was there to verify, and no rule can be about it: a file of this machine.
+    pub fn nothing() -> Self {
+        Self {
+            verdict: Verdict::Unsigned,
+            verified: Vec::new(),
+            rejected: Vec::new(),
+        }
+    }
+
     /// What the rules make of it.
     pub fn verdict(&self) -> &Verdict {
         &self.verdict

@@ -9,10 +9,10 @@ use crate::location::author_wit;
 use crate::print::{BAD, CAUTION, Page, Printer};
 use crate::progress::{during, is_shown};
 use crate::settings::Settings;
-use casemate_artifact::{Reference, read_policy_file, read_policy_path};
+use casemate_artifact::{Reference, Silent, read_policy_file, read_policy_path};
 use casemate_policy::{ComponentName, Policy, widens};
 use casemate_runtime::compile::Compiled;
-use casemate_runtime::{InstallError, InstallPlan, Runtime};
+use casemate_runtime::{InstallError, InstallPlan, InstallRequest, Runtime};
 use clap::Args;
 use serde_json::json;
 use std::path::PathBuf;
@@ -58,9 +58,12 @@ pub(crate) fn run(
     };
     let opened = engine::open_to_install(settings, &arguments.remote, "add")?;
     let plan = during("reading", || {
-        opened
-            .runtime
-            .plan_install(&reference, arguments.name.clone(), docs)
+        let request = InstallRequest {
+            name: arguments.name.clone(),
+            author_wit: docs,
+            ..InstallRequest::new(reference)
+        };
+        opened.runtime.plan_install(request, &Silent)
     })?;
 
     let mut what = Inspection {

@@ -9,9 +9,9 @@ use crate::progress::during;
 use crate::roots::danger;
 use crate::settings::Settings;
 use crate::trust;
-use casemate_artifact::{Home, LockFile, Reference, read_policy_file, read_policy_path};
+use casemate_artifact::{Home, LockFile, Reference, Silent, read_policy_file, read_policy_path};
 use casemate_policy::{ComponentName, Policy};
-use casemate_runtime::{Outcome, Runtime, has_openat2};
+use casemate_runtime::{InstallRequest, Outcome, Runtime, has_openat2};
 use clap::Args;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -335,9 +335,8 @@ fn try_call() -> Result<(), CommandError> {
         .parallel_compilation(true)
         .open()?;
     let plan = runtime.plan_install(
-        &Reference::parse("notes.wasm", directory.path())?,
-        None,
-        None,
+        InstallRequest::new(Reference::parse("notes.wasm", directory.path())?),
+        &Silent,
     )?;
     runtime.install(plan, None)?;
     let catalog = runtime.catalog();

@@ -3,11 +3,11 @@
 use crate::client::Client;
 use crate::common::wasi_component;
 use crate::http::client::Server;
-use casemate_artifact::{Home, Reference};
+use casemate_artifact::{Home, Reference, Silent};
 use casemate_mcp::{ServeOptions, ToolFilter, serve_on};
 use casemate_policy::ComponentName;
 use casemate_runtime::audit::AuditUnavailable;
-use casemate_runtime::{AuditRecord, AuditSink, Runtime};
+use casemate_runtime::{AuditRecord, AuditSink, InstallRequest, Runtime};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -142,7 +142,7 @@ impl Fixture {
         let file = directory.path().join("kit.wasm");
         std::fs::write(&file, kit()).unwrap();
         let plan = runtime
-            .plan_install(&Reference::File(file), None, None)
+            .plan_install(InstallRequest::new(Reference::File(file)), &Silent)
             .unwrap();
         let policy = format!("version: \"1.0\"\n{policy}");
         runtime.install(plan, Some(&policy)).unwrap();

@@ -2,10 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
+use crate::InstallRequest;
 use crate::audit::{AuditRecord, AuditSink, AuditUnavailable};
 use crate::wasi::cli::HOST_PANIC;
 use crate::{Outcome, Runtime};
-use casemate_artifact::{Home, Reference};
+use casemate_artifact::{Home, Reference, Silent};
 use casemate_policy::Reason;
 use serde_json::Value;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -52,7 +53,7 @@ fn open(directory: &std::path::Path, code: u8) -> (Runtime, Arc<Records>) {
         .open()
         .unwrap();
     let plan = runtime
-        .plan_install(&Reference::File(file), None, None)
+        .plan_install(InstallRequest::new(Reference::File(file)), &Silent)
         .unwrap();
     runtime.install(plan, None).unwrap();
     (runtime, records)

@@ -6,10 +6,12 @@
     reason = "each test binary uses a part of it"
 )]
 
-use casemate_artifact::{Home, Reference};
+use casemate_artifact::{Home, Reference, Silent};
 use casemate_policy::{ComponentName, RootName};
 use casemate_runtime::audit::AuditUnavailable;
-use casemate_runtime::{AuditRecord, AuditSink, CallReport, Outcome, Runtime, RuntimeBuilder};
+use casemate_runtime::{
+    AuditRecord, AuditSink, CallReport, InstallRequest, Outcome, Runtime, RuntimeBuilder,
+};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -99,9 +101,10 @@ impl Fixture {
         let file = self.directory.path().join(format!("{name}.wasm"));
         std::fs::write(&file, component).unwrap();
         let name: ComponentName = name.parse().unwrap();
-        let plan = self
-            .runtime
-            .plan_install(&Reference::File(file), Some(name), None)?;
+        let plan = self.runtime.plan_install(
+            InstallRequest::new(Reference::File(file)).named(name),
+            &Silent,
+        )?;
         self.runtime.install(plan, policy).map(drop)
     }
 

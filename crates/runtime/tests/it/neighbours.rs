@@ -5,9 +5,9 @@
 use crate::common::{component, wasi_component};
 use crate::fixture::{Fixture, reason, result};
 use crate::smoke::echo;
-use casemate_artifact::Reference;
+use casemate_artifact::{Reference, Silent};
 use casemate_policy::ComponentName;
-use casemate_runtime::{InstallError, Outcome};
+use casemate_runtime::{InstallError, InstallRequest, Outcome};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -145,9 +145,8 @@ fn wassette_13_a_failed_load_leaves_nothing_and_destroys_nothing() {
     ] {
         std::fs::write(&file, bytes).unwrap();
         let plan = fixture.runtime.plan_install(
-            &Reference::File(file.clone()),
-            Some("echo".parse().unwrap()),
-            None,
+            InstallRequest::new(Reference::File(file.clone())).named("echo".parse().unwrap()),
+            &Silent,
         );
         assert!(plan.is_err());
     }
