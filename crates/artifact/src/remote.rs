@@ -210,6 +210,9 @@ pub enum ManifestError {
         /// Column, from 1.
         column: usize,
     },
+    /// Lists and objects within each other, more than any manifest has.
+    #[error("the manifest is nested too deeply")]
+    TooDeep,
     /// It is of another kind than its media type or the answer's says.
     #[error("the manifest is ambiguous: {0}")]
     Ambiguous(&'static str),

@@ -163,11 +163,13 @@ impl Server {
                     }
                     let Ok(stream) = stream else { continue };
                     let _ = stream.set_nodelay(true);
-                    if let Ok(copy) = stream.try_clone() {
-                        open.lock()
-                            .unwrap_or_else(PoisonError::into_inner)
-                            .push(copy);
-                    }
+                    let Ok(copy) = stream.try_clone() else {
+                        continue;
+                    };
+                    let closing = copy.try_clone();
+                    open.lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .push(copy);
                     let (answer, end, config) =
                         (Arc::clone(&answer), Arc::clone(&end), config.clone());
                     std::thread::spawn(move || {
@@ -180,6 +182,9 @@ impl Server {
                                     serve(StreamOwned::new(tls, stream), &*answer, &end)
                                 }),
                         };
+                        if let Ok(closing) = closing {
+                            let _ = closing.shutdown(Shutdown::Both);
+                        }
                     });
                 }
             }
@@ -231,10 +236,16 @@ fn serve<S: Read + Write>(
 }
 
 fn read<S: Read>(stream: &mut BufReader<S>) -> std::io::Result<Option<Request>> {
-    let mut line = String::new();
-    if stream.read_line(&mut line)? == 0 {
+    // A client that begins with TLS would otherwise be waited for.
+    if !stream
+        .fill_buf()?
+        .first()
+        .is_some_and(u8::is_ascii_uppercase)
+    {
         return Ok(None);
     }
+    let mut line = String::new();
+    stream.read_line(&mut line)?;
     let mut parts = line.split_whitespace();
     let method = parts.next().unwrap_or_default().to_owned();
     let target = parts.next().unwrap_or_default().to_owned();

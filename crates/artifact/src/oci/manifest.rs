@@ -14,6 +14,8 @@ use crate::remote::ManifestError;
 
 /// Most layers of a manifest.
 const MAX_LAYERS: usize = 128;
+/// How deep a document may be nested; three levels are usual.
+const MAX_DEPTH: usize = 32;
 /// Most entries of an index.
 const MAX_ENTRIES: usize = 512;
 
@@ -108,6 +110,9 @@ impl Manifest {
     /// What it is must be beyond doubt: two readers that take the same bytes for different things
     /// have been tricked before (CVE-2021-41190).
     pub(super) fn read(bytes: &[u8], content_type: Option<&str>) -> Result<Self, ManifestError> {
+        if is_too_deep(bytes) {
+            return Err(ManifestError::TooDeep);
+        }
         let wire: Wire = serde_json::from_slice(bytes).map_err(|error| ManifestError::Json {
             line: error.line(),
             column: error.column(),
@@ -217,6 +222,24 @@ impl Index {
         }
         Err(ManifestError::NoPlatform(self.entries.len()))
     }
+}
+
+/// Whether JSON is nested more than [`MAX_DEPTH`] deep, told without reading it.
+fn is_too_deep(json: &[u8]) -> bool {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    let (mut in_text, mut escaped) = (false, false);
+    for byte in json {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_text => escaped = true,
+            b'"' => in_text = !in_text,
+            b'[' | b'{' if !in_text => depth += 1,
+            b']' | b'}' if !in_text => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        deepest = deepest.max(depth);
+    }
+    deepest > MAX_DEPTH
 }
 
 /// A list of at most `MOST`; `null` is an empty one, as some programs write it.

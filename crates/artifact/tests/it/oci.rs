@@ -1,6 +1,14 @@
 //! Pulling from a registry that is honest, broken or hostile.
 
+mod bounds;
+mod https;
+mod layers;
+mod login;
 mod manifests;
+mod places;
+mod redirects;
+mod signatures;
+mod stalls;
 
 use std::time::Duration;
 
