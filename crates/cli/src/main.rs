@@ -25,6 +25,7 @@ mod settings;
 mod shell;
 mod trail;
 mod trust;
+mod typed;
 
 use crate::arguments::Cli;
 use crate::error::{CommandError, ExitStatus};
