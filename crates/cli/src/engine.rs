@@ -226,6 +226,14 @@ impl Ceiling {
     }
 }
 
+/// The ceiling in force, without opening the home.
+pub(crate) fn ceiling_in_force(
+    settings: &Settings,
+    bindings: &Bindings,
+) -> Result<Option<Policy>, CommandError> {
+    Ok(ceiling(settings, bindings)?.map(|ceiling| ceiling.policy))
+}
+
 fn ceiling(settings: &Settings, bindings: &Bindings) -> Result<Option<Ceiling>, CommandError> {
     let system = Path::new(SYSTEM_CEILING);
     let organisation = match read_policy_path(system)? {

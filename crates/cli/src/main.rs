@@ -11,6 +11,7 @@ mod commands;
 mod engine;
 mod environment;
 mod error;
+mod findings;
 mod inspection;
 mod listen;
 mod location;

@@ -18,6 +18,7 @@ mod explained;
 mod guests;
 mod help;
 mod inert;
+mod inspected;
 mod policies;
 mod publishing;
 mod reloading;

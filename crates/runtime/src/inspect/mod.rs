@@ -355,7 +355,7 @@ pub fn inspect(
 fn permission_section(intake: &Intake<'_>, warnings: &mut Vec<String>) -> Option<String> {
     if intake.inner_permissions > 0 {
         warnings.push(format!(
-            "components inside it have sections {SECTION}; only one of the outermost component counts"
+            "modules or components inside it have sections {SECTION}; only one of the outermost component counts"
         ));
     }
     let why = match intake.permissions.as_slice() {
