@@ -59,16 +59,14 @@ pub(crate) enum Command {
     Call(commands::call::Arguments),
     /// Serve the installed tools over MCP, on standard input and output or over HTTP
     Serve(commands::serve::Arguments),
+    /// Sign what a registry has, with a key; or make a key
+    Sign(commands::sign::Arguments),
+    /// Tell whose signatures of a component hold, and what trust.yaml makes of them
+    Verify(commands::verify::Arguments),
     /// Show what was called, refused and used
     Log(commands::log::Arguments),
     /// Print the configuration that makes an MCP client start Casemate
     ClientConfig(commands::client_config::Arguments),
-    /// Push a component to a registry, with what belongs to it, and sign it
-    Push(commands::push::Arguments),
-    /// Log in to a registry
-    Login(commands::login::Arguments),
-    /// Forget the login for a registry
-    Logout(commands::logout::Arguments),
     /// Check the installation
     Doctor(commands::doctor::Arguments),
     /// Print completions for a shell
@@ -151,7 +149,7 @@ pub(crate) struct Format {
     pub(crate) json: bool,
 }
 
-/// How what is not on this machine is reached, and whose signatures are believed.
+/// How what is not on this machine is reached.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Remote {
     /// Speak plain http to a registry on this machine, such as 127.0.0.1:5000

@@ -3,12 +3,14 @@
 use crate::error::CommandError;
 use crate::print::{FAINT, Page, Printer};
 use crate::settings::Settings;
-use rustix::termios::{QueueSelector, tcflush};
+use rustix::termios::{LocalModes, OptionalActions, QueueSelector, tcflush, tcgetattr, tcsetattr};
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead as _, BufReader, IsTerminal as _, Read as _, Write as _};
 
 /// Longest answer that is read, in bytes.
 const MAX_ANSWER: u64 = 64;
+/// Longest password that is read, in bytes.
+const MAX_SECRET: u64 = 4096;
 
 /// A person at a terminal: one who types and sees, on the terminal that controls the process.
 pub(crate) struct Person(File);
@@ -28,11 +30,6 @@ impl Person {
         Some(Self(terminal))
     }
 
-    /// The terminal, for what is typed without being shown.
-    pub(crate) fn terminal(&self) -> &File {
-        &self.0
-    }
-
     /// Asks a question that is answered no unless the answer is yes.
     pub(crate) fn agrees(&self, question: &str) -> bool {
         // What was typed before the question was seen does not answer it.
@@ -48,6 +45,28 @@ impl Person {
             .take(MAX_ANSWER)
             .read_line(&mut answer);
         read.is_ok() && matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
+    }
+
+    /// Asks for a password, which the terminal does not show. `None` where it cannot be hidden or read.
+    pub(crate) fn secret(&self, question: &str) -> Option<String> {
+        let shown = tcgetattr(&self.0).ok()?;
+        let mut hidden = shown.clone();
+        hidden.local_modes.remove(LocalModes::ECHO);
+        // What was typed before the question was seen is dropped.
+        tcsetattr(&self.0, OptionalActions::Flush, &hidden).ok()?;
+        let question = crate::print::inert(question);
+        let mut answer = String::new();
+        let read = write!(&self.0, "{question}").and_then(|()| {
+            BufReader::new(&self.0)
+                .take(MAX_SECRET)
+                .read_line(&mut answer)
+        });
+        let restored = tcsetattr(&self.0, OptionalActions::Now, &shown);
+        let _ = writeln!(&self.0);
+        match (read, restored) {
+            (Ok(1..), Ok(())) => Some(answer.trim_end_matches(['\r', '\n']).to_owned()),
+            _ => None,
+        }
     }
 }
 

@@ -11,7 +11,6 @@ mod commands;
 mod engine;
 mod environment;
 mod error;
-mod findings;
 mod inspection;
 mod listen;
 mod location;
@@ -24,9 +23,9 @@ mod roots;
 mod selection;
 mod settings;
 mod shell;
+mod signing;
 mod trail;
 mod trust;
-mod typed;
 
 use crate::arguments::Cli;
 use crate::error::{CommandError, ExitStatus};

@@ -43,6 +43,8 @@ pub(crate) struct Config {
     pub(crate) certificates: Option<PathBuf>,
     /// Registries on this machine that are spoken to without TLS.
     pub(crate) plain_http: Vec<Registry>,
+    /// A file of Sigstore's roots in place of the built-in ones, absolute.
+    pub(crate) trust_root: Option<PathBuf>,
 }
 
 #[derive(Default, Deserialize)]
@@ -54,6 +56,13 @@ struct WireConfig {
     network: WireNetwork,
     storage: WireStorage,
     registries: WireRegistries,
+    trust: WireTrust,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct WireTrust {
+    root: Option<PathBuf>,
 }
 
 #[derive(Default, Deserialize)]
@@ -177,7 +186,7 @@ impl Config {
     fn parse(text: &str, path: &Path) -> Result<Self, CommandError> {
         let refuse = |message: String| {
             CommandError::usage(format!("{}{message}", path.display())).hint(
-                "known are strict = true, grants.without-terminal = true, network.certificates = \"FILE.pem\", registries.plain-http = [\"127.0.0.1:5000\"], storage.strict-links = true and, under [roots], name = \"/directory\"",
+                "known are strict = true, grants.without-terminal = true, network.certificates = \"FILE.pem\", registries.plain-http = [\"127.0.0.1:5000\"], storage.strict-links = true, trust.root = \"FILE.json\" and, under [roots], name = \"/directory\"",
             )
         };
         let wire: WireConfig = toml::from_str(text).map_err(|error| {
@@ -215,6 +224,10 @@ impl Config {
             strict: wire.strict,
             strict_links: wire.storage.strict_links,
             roots,
+            trust_root: wire
+                .trust
+                .root
+                .map(|file| path.with_file_name("").join(file)),
             // Beside this file, where a path does not say.
             certificates: wire
                 .network

@@ -2,8 +2,7 @@
 
 use crate::serve::ToolFilter;
 use casemate_runtime::{Catalog, ToolSpec};
-use rmcp::model::{MetaObject, Tool, ToolAnnotations};
-use serde_json::{Map, json};
+use rmcp::model::{Tool, ToolAnnotations};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 
@@ -40,8 +39,11 @@ impl Listing {
         {
             return Arc::clone(&listed.tools);
         }
-        let served = catalog.tools().filter(|tool| self.serves(tool.spec()));
-        let tools: Vec<Tool> = served.map(|tool| described(tool)).collect();
+        let specs = catalog.tools().map(|tool| tool.spec());
+        let tools: Vec<Tool> = specs
+            .filter(|spec| self.serves(spec))
+            .map(described)
+            .collect();
         let tools = Arc::new(tools);
         *listed = Some(Listed {
             catalog: Arc::clone(catalog),
@@ -51,11 +53,7 @@ impl Listing {
     }
 }
 
-/// Key of where a tool comes from in its `_meta`.
-const PROVENANCE: &str = "casemate/provenance";
-
-fn described(tool: &casemate_runtime::Tool) -> Tool {
-    let spec = tool.spec();
+fn described(spec: &ToolSpec) -> Tool {
     let hints = ToolAnnotations::new()
         .read_only(spec.annotations.read_only)
         .destructive(spec.annotations.destructive)
@@ -68,19 +66,6 @@ fn described(tool: &casemate_runtime::Tool) -> Tool {
     .with_title(spec.title.clone())
     .with_raw_output_schema(Arc::clone(&spec.output_schema))
     .with_annotations(hints)
-    .with_meta(provenance(tool))
-}
-
-/// Whose words title, description and schemas are: those of the author of these bytes, not Casemate's or the person's.
-fn provenance(tool: &casemate_runtime::Tool) -> MetaObject {
-    let mut meta = Map::new();
-    let label = json!({
-        "component": tool.spec().component.as_str(),
-        "digest": tool.digest().to_string(),
-        "text": "third-party",
-    });
-    meta.insert(PROVENANCE.to_owned(), label);
-    MetaObject(meta)
 }
 
 /// Follows what clients are shown of the catalogs.

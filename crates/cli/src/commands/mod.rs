@@ -11,12 +11,11 @@ pub(crate) mod inspect;
 pub(crate) mod limit;
 pub(crate) mod list;
 pub(crate) mod log;
-pub(crate) mod login;
-pub(crate) mod logout;
 pub(crate) mod policy;
-pub(crate) mod push;
 pub(crate) mod remove;
 pub(crate) mod serve;
+pub(crate) mod sign;
+pub(crate) mod verify;
 
 use crate::arguments::{Cli, Command};
 use crate::error::{CommandError, ExitStatus};
@@ -52,11 +51,10 @@ fn with_settings(
         Command::Policy(arguments) => policy::run(&arguments, settings, printer),
         Command::Call(arguments) => call::run(&arguments, settings, printer),
         Command::Serve(arguments) => serve::run(&arguments, settings),
+        Command::Sign(arguments) => sign::run(&arguments, settings, printer),
+        Command::Verify(arguments) => verify::run(&arguments, settings, printer),
         Command::Log(arguments) => log::run(&arguments, settings, printer),
         Command::ClientConfig(arguments) => client_config::run(&arguments, settings, printer),
-        Command::Push(arguments) => push::run(&arguments, settings, printer),
-        Command::Login(arguments) => login::run(&arguments, settings, printer),
-        Command::Logout(arguments) => logout::run(&arguments, settings, printer),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Doctor(arguments) => doctor::with(&arguments, settings, printer),

@@ -22,6 +22,8 @@ fn help() {
         "policy explain",
         "call",
         "serve",
+        "sign",
+        "verify",
         "log",
         "client-config",
         "doctor",
@@ -57,6 +59,8 @@ fn help() {
       policy         Show, check and explain policies
       call           Call a tool once, the way an MCP client would
       serve          Serve the installed tools over MCP, on standard input and output or over HTTP
+      sign           Sign what a registry has, with a key; or make a key
+      verify         Tell whose signatures of a component hold, and what trust.yaml makes of them
       log            Show what was called, refused and used
       client-config  Print the configuration that makes an MCP client start Casemate
       doctor         Check the installation
@@ -79,7 +83,8 @@ fn help() {
     Usage: casemate add [OPTIONS] <REFERENCE>
 
     Arguments:
-      <REFERENCE>  Path of a component, or a file:// URL
+      <REFERENCE>  Path of a component, or a URL: oci://REGISTRY/REPOSITORY[:TAG][@DIGEST],
+                   https://…#DIGEST, file://…
 
     Options:
           --home <DIR>     Keep configuration and data in DIR [default: $CASEMATE_HOME, else the XDG
@@ -90,6 +95,7 @@ fn help() {
       -v, --verbose...     Log more to standard error; twice for everything
           --wit <PATH>     WIT text of the author, a file or a directory, for descriptions
           --yes            Ask nothing; grants nothing either
+          --plain-http     Speak plain http to a registry on this machine, such as 127.0.0.1:5000
           --json           Print JSON
       -h, --help           Print help
 
@@ -127,14 +133,15 @@ fn help() {
     Usage: casemate inspect [OPTIONS] <COMPONENT>
 
     Arguments:
-      <COMPONENT>  An installed component, or the path of a file
+      <COMPONENT>  An installed component, the path of a file, or a URL (oci://, https://, file://)
 
     Options:
           --home <DIR>  Keep configuration and data in DIR [default: $CASEMATE_HOME, else the XDG
                         directories]
           --wit <PATH>  WIT text of the author, a file or a directory, for descriptions
-          --json        Print JSON
+          --plain-http  Speak plain http to a registry on this machine, such as 127.0.0.1:5000
       -v, --verbose...  Log more to standard error; twice for everything
+          --json        Print JSON
       -h, --help        Print help
 
     $ casemate grant --help
@@ -407,6 +414,73 @@ fn help() {
 
     Ends with exit status 0 when the client leaves, and within 3 seconds of SIGTERM, SIGINT or SIGHUP,
     whatever tools are doing: calls in progress are stopped, answered and recorded.
+
+    $ casemate sign --help
+    Sign what a registry has, with a key; or make a key
+
+    Usage: casemate sign [OPTIONS] [REFERENCE]
+
+    Arguments:
+      [REFERENCE]
+              What to sign: oci://registry/repository with a tag or digest
+
+    Options:
+          --home <DIR>
+              Keep configuration and data in DIR [default: $CASEMATE_HOME, else the XDG directories]
+
+          --key <FILE>
+              The private key, in PEM; its password is asked for, or in CASEMATE_KEY_PASSWORD or
+              COSIGN_PASSWORD
+
+          --format <FORM>
+              The forms to attach
+
+              Possible values:
+              - bundle: A Sigstore bundle that refers to the manifest, as cosign 3 makes it
+              - legacy: The tag sha256-….sig, as cosign made it before
+              
+              [default: bundle,legacy]
+
+      -v, --verbose...
+              Log more to standard error; twice for everything
+
+      -a, --annotation <NAME=TEXT>
+              Sign NAME=TEXT with it; may be repeated
+
+          --generate-key <PREFIX>
+              Make a key: PREFIX.key and PREFIX.pub, neither of which may be there
+
+          --plain-http
+              Speak plain http to a registry on this machine, such as 127.0.0.1:5000
+
+          --json
+              Print JSON
+
+      -h, --help
+              Print help (see a summary with '-h')
+
+    $ casemate verify --help
+    Tell whose signatures of a component hold, and what trust.yaml makes of them
+
+    Usage: casemate verify [OPTIONS] <COMPONENT>
+
+    Arguments:
+      <COMPONENT>  An installed component, whose signatures were kept, or a URL (oci://, https://)
+
+    Options:
+          --home <DIR>         Keep configuration and data in DIR [default: $CASEMATE_HOME, else the XDG
+                               directories]
+          --key <FILE>         Ask for a signature of this public key, in PEM, in place of trust.yaml
+          --identity <NAME>    Ask for a keyless signature of this URI or e-mail address, in place of
+                               trust.yaml; * and ** as there
+      -v, --verbose...         Log more to standard error; twice for everything
+          --issuer <URL>       The issuer that vouches for the identity
+          --trust-root <FILE>  Verify keyless signatures against FILE, a trusted_root.json [default:
+                               trust.root of the configuration, else the public Sigstore's, as Casemate
+                               was built]
+          --plain-http         Speak plain http to a registry on this machine, such as 127.0.0.1:5000
+          --json               Print JSON
+      -h, --help               Print help
 
     $ casemate log --help
     Show what was called, refused and used
