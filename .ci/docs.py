@@ -47,6 +47,19 @@ def run(binary, home, *words):
     )
 
 
+def trusted(binary, home, text):
+    """Verifies a file that is there anyway under these rules, with new keys for those that they name."""
+    rules, keys = home / "casemate" / "trust.yaml", home / "casemate" / "keys"
+    keys.mkdir(exist_ok=True)
+    for name in re.findall(r"keys/(\S+)\.pub", text):
+        if not (keys / f"{name}.pub").exists():
+            run(binary, home, "sign", "--generate-key", str(keys / name))
+    rules.write_text(text)
+    done = run(binary, home, "verify", str(ROOT / "examples" / "rust" / "notes.wasm"))
+    rules.unlink()
+    return done
+
+
 def broken_examples(binary):
     with tempfile.TemporaryDirectory(prefix="casemate-docs-") as place:
         home = pathlib.Path(place)
@@ -58,12 +71,15 @@ def broken_examples(binary):
                     (home / "casemate" / "config.toml").write_text(text)
                     done = run(binary, home, "list")
                     (home / "casemate" / "config.toml").unlink()
+                elif document.name == "trust.md":
+                    done = trusted(binary, home, text)
                 else:
                     file = home / "example.yaml"
                     whole = text if text.startswith("version") else f'version: "1.0"\npermissions:\n{text}'
                     file.write_text(whole)
                     done = run(binary, home, "policy", "check", str(file))
-                if done.returncode != 0:
+                # A file of this machine is unsigned, which `verify` denies once the rules are loaded.
+                if done.returncode != (3 if document.name == "trust.md" and kind == "yaml" else 0):
                     yield f"{where} does not load: {done.stderr.strip()}"
 
 

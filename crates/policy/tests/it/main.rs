@@ -10,6 +10,7 @@ mod network;
 mod properties;
 mod reference;
 mod storage;
+mod trust;
 
 use std::collections::BTreeSet;
 
