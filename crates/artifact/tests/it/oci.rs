@@ -1,5 +1,7 @@
 //! Pulling from a registry that is honest, broken or hostile.
 
+#![allow(clippy::indexing_slicing, reason = "tests")]
+
 mod bounds;
 mod https;
 mod layers;
