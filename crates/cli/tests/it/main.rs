@@ -19,6 +19,7 @@ mod guests;
 mod help;
 mod inert;
 mod policies;
+mod registries;
 mod reloading;
 mod sandbox;
 mod seed;

@@ -26,6 +26,7 @@ mod neighbours;
 mod network;
 mod rate;
 mod reached;
+mod registries;
 mod resources;
 mod revoking;
 mod smoke;
