@@ -6,6 +6,7 @@
 //! cargo run --release -p casemate-bench -- startup [--rounds N] [--casemate PATH]
 //! cargo run --release -p casemate-bench -- parts [--calls N]
 //! cargo run --release -p casemate-bench -- files [--rounds N]
+//! cargo run --release -p casemate-bench -- pull [--rounds N]
 //! ```
 
 #![expect(clippy::print_stdout, reason = "a measuring program for the terminal")]
@@ -16,6 +17,7 @@ mod files;
 mod guests;
 mod http;
 mod parts;
+mod pull;
 mod report;
 mod startup;
 mod stdio;
@@ -29,6 +31,8 @@ pub(crate) struct Options {
     pub(crate) calls: usize,
     pub(crate) rounds: usize,
     pub(crate) casemate: PathBuf,
+    /// For `pull-once`.
+    pub(crate) reference: String,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -41,12 +45,14 @@ fn main() -> anyhow::Result<()> {
             .parent()
             .context("no directory")?
             .join("casemate"),
+        reference: String::new(),
     };
     while let Some(flag) = arguments.next() {
         let value = arguments.next().with_context(|| format!("{flag} what?"))?;
         match flag.as_str() {
             "--calls" => options.calls = value.parse()?,
             "--rounds" => options.rounds = value.parse()?,
+            "--reference" => options.reference = value,
             "--casemate" => options.casemate = value.into(),
             other => bail!("unknown option {other}"),
         }
@@ -59,6 +65,8 @@ fn main() -> anyhow::Result<()> {
         "startup" => startup::run(&options),
         "parts" => parts::run(&options),
         "files" => files::run(&options),
-        other => bail!("unknown measurement {other}: run, http, startup, parts, files"),
+        "pull" => pull::run(&options),
+        "pull-once" => pull::once(&options.reference),
+        other => bail!("unknown measurement {other}: run, http, startup, parts, files, pull"),
     }
 }
