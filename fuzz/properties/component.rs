@@ -4,9 +4,12 @@ use std::collections::HashSet;
 
 use casemate_policy::ComponentName;
 use casemate_runtime::docs::MAX_DOCS_BYTES;
+use casemate_runtime::inspect::reached::{Reachability, Reached};
 use casemate_runtime::inspect::{InspectError, InspectedComponent, IntakeLimits, inspect};
 use casemate_runtime::names::{MAX_TOOL_NAME, tool_names};
+use casemate_runtime::requested;
 use casemate_runtime::schema::{MAX_SCHEMA_BYTES, input_schema, output_schema};
+use casemate_runtime::text::MAX_FINDINGS;
 use serde_json::Value;
 
 /// The longest message about a file.
@@ -20,6 +23,8 @@ pub fn check(data: &[u8]) {
             is_bounded(&component, &limits);
             tools_are_usable(&component);
             is_refused_beyond(data, &component);
+            reach_is_decided(data, &component, &limits);
+            texts_are_quoted(&component);
         }
         Err(error) => {
             is_shown(&error.to_string());
@@ -39,6 +44,33 @@ pub fn check(data: &[u8]) {
 
 /// A component without anything.
 const EMPTY: &[u8] = b"\0asm\x0d\0\x01\0";
+
+/// Each imported function has an answer, and following the calls ends.
+fn reach_is_decided(data: &[u8], component: &InspectedComponent, limits: &IntakeLimits) {
+    let reached = Reached::of(data, component, limits);
+    let imported = component
+        .imports()
+        .iter()
+        .map(|import| import.functions.len());
+    assert_eq!(reached.functions().len(), imported.sum::<usize>());
+    for function in reached.functions() {
+        if let Reachability::CannotTell { why } = &function.reach {
+            is_shown(why);
+        }
+    }
+    for asked in requested::of(component, None) {
+        assert!(asked.text.len() <= requested::MAX_REQUEST_BYTES);
+    }
+}
+
+fn texts_are_quoted(component: &InspectedComponent) {
+    assert!(component.text_findings().len() <= MAX_FINDINGS);
+    for finding in component.text_findings() {
+        assert!(finding.rule.starts_with("text."));
+        is_shown(&finding.place);
+        is_shown(&finding.what);
+    }
+}
 
 fn is_shown(text: &str) {
     let shown = text.len() <= MAX_MESSAGE && !text.chars().any(char::is_control);

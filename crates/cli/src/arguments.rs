@@ -67,6 +67,12 @@ pub(crate) enum Command {
     Log(commands::log::Arguments),
     /// Print the configuration that makes an MCP client start Casemate
     ClientConfig(commands::client_config::Arguments),
+    /// Push a component to a registry, with what belongs to it, and sign it
+    Push(commands::push::Arguments),
+    /// Log in to a registry
+    Login(commands::login::Arguments),
+    /// Forget the login for a registry
+    Logout(commands::logout::Arguments),
     /// Check the installation
     Doctor(commands::doctor::Arguments),
     /// Print completions for a shell

@@ -30,6 +30,11 @@ impl Person {
         Some(Self(terminal))
     }
 
+    /// The terminal, for what is typed without being shown.
+    pub(crate) fn terminal(&self) -> &File {
+        &self.0
+    }
+
     /// Asks a question that is answered no unless the answer is yes.
     pub(crate) fn agrees(&self, question: &str) -> bool {
         // What was typed before the question was seen does not answer it.

@@ -8,7 +8,7 @@ use crate::roots::BoundRoots;
 use crate::settings::{Config, Settings};
 use crate::trail;
 use crate::trust;
-use casemate_artifact::{CredentialSources, Sources, read_policy_path};
+use casemate_artifact::{CredentialSources, Credentials, Helpers, Sources, read_policy_path};
 use casemate_policy::{ComponentName, Policy, PolicyError, widens};
 use casemate_runtime::{Network, RegistryConnector, Runtime};
 use serde_json::json;
@@ -91,10 +91,26 @@ pub(crate) fn open_to_install(
 ///
 /// Fails where the certificates of the configuration cannot be read.
 pub(crate) fn sources(settings: &Settings, remote: &Remote) -> Result<Sources, CommandError> {
+    let programs = Helpers::new(environment::path(), environment::for_login_programs());
+    let logins = CredentialSources::new(&settings.home)
+        .with_files(environment::login_files())
+        .with_helpers(programs);
+    sources_as(settings, remote, Arc::new(logins))
+}
+
+/// As [`sources`], with these logins in the place of the person's own.
+///
+/// # Errors
+///
+/// As [`sources`].
+pub(crate) fn sources_as(
+    settings: &Settings,
+    remote: &Remote,
+    logins: Arc<dyn Credentials>,
+) -> Result<Sources, CommandError> {
     let network = Network::system(trust::roots(settings)?);
     let connector = RegistryConnector::new(network);
-    let logins = CredentialSources::new(&settings.home);
-    let sources = Sources::new(Arc::new(connector), Arc::new(logins))
+    let sources = Sources::new(Arc::new(connector), logins)
         .with_plain_http(settings.config.plain_http.clone());
     Ok(match remote.plain_http {
         true => sources.with_plain_http_on_loopback(),
@@ -212,6 +228,14 @@ impl Ceiling {
             file: file.to_owned(),
         })
     }
+}
+
+/// The ceiling in force, without opening the home.
+pub(crate) fn ceiling_in_force(
+    settings: &Settings,
+    bindings: &Bindings,
+) -> Result<Option<Policy>, CommandError> {
+    Ok(ceiling(settings, bindings)?.map(|ceiling| ceiling.policy))
 }
 
 fn ceiling(settings: &Settings, bindings: &Bindings) -> Result<Option<Ceiling>, CommandError> {

@@ -1,8 +1,8 @@
 //! What went wrong, and the one function that says how that is told: message, hint, exit status.
 
 use casemate_artifact::{
-    FetchError, HomeError, LockError, PolicyFileError, PushError, ReferenceError, StoreError,
-    TrustError,
+    CredentialFileError, FetchError, HomeError, LockError, PolicyFileError, PushError,
+    ReferenceError, RemoteError, StoreError, TrustError,
 };
 use casemate_policy::{EditError, PolicyError};
 use casemate_runtime::inspect::InspectError;
@@ -72,7 +72,11 @@ pub(crate) enum CommandError {
     #[error(transparent)]
     Fetch(#[from] FetchError),
     #[error(transparent)]
-    Push(#[from] PushError),
+    Login(#[from] CredentialFileError),
+    #[error(transparent)]
+    Remote(Box<RemoteError>),
+    #[error(transparent)]
+    Push(Box<PushError>),
     #[error(transparent)]
     Trust(#[from] TrustError),
     #[error(transparent)]
@@ -151,8 +155,9 @@ impl CommandError {
             Self::Output(_) | Self::Json(_) | Self::Start(_) | Self::Serve(_) => (Failed, None),
             Self::Reference(error) => (Usage, error.hint()),
             Self::Fetch(error) => fetch(error),
-            Self::Push(error) if error.is_verification() => (ExitStatus::Denied, error.hint()),
-            Self::Push(error) => (Failed, error.hint()),
+            Self::Login(error) => login(error),
+            Self::Remote(error) => remote(error),
+            Self::Push(error) => push(error),
             Self::Trust(error) => (Usage, error.hint()),
             Self::Inspect(error) => (Failed, error.hint().map(str::to_owned)),
             Self::Install(error) => install(error),
@@ -209,6 +214,30 @@ fn fetch(error: &FetchError) -> Told {
     let status = match error.is_verification() {
         true => ExitStatus::Denied,
         false => ExitStatus::Failed,
+    };
+    (status, error.hint())
+}
+
+/// What a registry said, or the way to it.
+fn remote(error: &RemoteError) -> Told {
+    let status = match error.is_verification() {
+        true => ExitStatus::Denied,
+        false => ExitStatus::Failed,
+    };
+    (status, error.hint())
+}
+
+fn push(error: &PushError) -> Told {
+    match error {
+        PushError::Remote(error) => remote(error),
+        error => (ExitStatus::Failed, error.hint()),
+    }
+}
+
+fn login(error: &CredentialFileError) -> Told {
+    let status = match error {
+        CredentialFileError::Busy { .. } | CredentialFileError::Io { .. } => ExitStatus::Failed,
+        _ => ExitStatus::Usage,
     };
     (status, error.hint())
 }
@@ -371,5 +400,17 @@ impl From<ChangeError> for CommandError {
 impl From<OpenError> for CommandError {
     fn from(error: OpenError) -> Self {
         Self::Open(Box::new(error))
+    }
+}
+
+impl From<RemoteError> for CommandError {
+    fn from(error: RemoteError) -> Self {
+        Self::Remote(Box::new(error))
+    }
+}
+
+impl From<PushError> for CommandError {
+    fn from(error: PushError) -> Self {
+        Self::Push(Box::new(error))
     }
 }

@@ -1,7 +1,9 @@
 //! What a component is, for a person or as JSON. The words in it are a third party's.
 
+use crate::findings;
 use crate::print::{BAD, FAINT, GOOD, Page, STRONG};
 use casemate_policy::{ComponentName, Reach};
+use casemate_runtime::inspect::reached::Reached;
 use casemate_runtime::inspect::{Capability, InspectedComponent, InspectedTool};
 use casemate_runtime::names::tool_names;
 use serde_json::{Value, json};
@@ -42,8 +44,13 @@ impl Inspection<'_> {
             && self.component.missing_features().is_empty()
     }
 
-    /// Everything for a person.
+    /// Everything for a person who decides about it.
     pub(crate) fn page(&self) -> Page {
+        self.with(None, &Page::default())
+    }
+
+    /// The same, with what is known of where it came from, and with what its tools can reach.
+    pub(crate) fn with(&self, reached: Option<&Reached>, provenance: &Page) -> Page {
         let mut page = Page::default();
         let name = self.name.map_or("component", ComponentName::as_str);
         page.styled(STRONG, name)
@@ -53,11 +60,12 @@ impl Inspection<'_> {
         page.styled(FAINT, &self.component.digest().to_string())
             .end();
         page.text("  from ").word(self.source).end();
+        page.page(provenance);
         if let Some(docs) = self.component.docs() {
             page.text("  ").word(&summary(docs)).end();
         }
         self.tools(&mut page);
-        self.capabilities(&mut page);
+        self.capabilities(&mut page, reached);
         let other = self.component.initialisers();
         if !other.is_empty() {
             page.styled(
@@ -102,16 +110,19 @@ impl Inspection<'_> {
         }
     }
 
-    fn capabilities(&self, page: &mut Page) {
+    fn capabilities(&self, page: &mut Page, reached: Option<&Reached>) {
         page.end().heading("It could ask for");
         let reach = self.reach();
         let rows: Vec<_> = reach
             .iter()
             .filter_map(|capability| {
-                Some(vec![
+                let mut row = vec![
                     capability.as_str().to_owned(),
                     in_words(*capability)?.to_owned(),
-                ])
+                ];
+                let found = reached.and_then(|reached| reached.capability(*capability));
+                row.extend(found.map(|reach| findings::reach_in_words(&reach)));
+                Some(row)
             })
             .collect();
         if rows.is_empty() {
@@ -203,7 +214,15 @@ impl Inspection<'_> {
             "producers": component.producers().iter()
                 .map(|producer| json!({ "field": producer.field, "name": producer.name, "version": producer.version }))
                 .collect::<Vec<_>>(),
-            "code": { "modules": code.modules, "functions": code.functions, "bytes": code.code_bytes },
+            "code": {
+                "modules": code.modules,
+                "functions": code.functions,
+                "bytes": code.code_bytes,
+                "largest_function": code.largest_function,
+                "memories": code.memories.iter()
+                    .map(|memory| json!({ "min_bytes": memory.min_bytes, "max_bytes": memory.max_bytes })).collect::<Vec<_>>(),
+            },
+            "text_findings": findings::texts_json(component.text_findings()),
             "warnings": component.warnings(),
         })
     }

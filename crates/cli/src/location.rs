@@ -33,6 +33,8 @@ pub(crate) struct Found {
     /// The name that it is installed under, or would be called after its file.
     pub(crate) name: Option<ComponentName>,
     pub(crate) installed: bool,
+    /// What the lock says of it, where it is installed.
+    pub(crate) entry: Option<LockEntry>,
     /// What came with it from a registry; nothing of it is verified.
     pub(crate) package: Option<Package>,
 }
@@ -45,15 +47,16 @@ pub(crate) fn find(
     text: &str,
 ) -> Result<Found, CommandError> {
     if let Ok(name) = text.parse::<ComponentName>() {
-        if let Some(entry) = LockFile::load(&settings.home)?.components.get(&name) {
+        if let Some(entry) = LockFile::load(&settings.home)?.components.remove(&name) {
             let store = settings.home.store();
-            let artifact = store.load(entry)?;
+            let artifact = store.load(&entry)?;
             let docs = entry.docs.map(|docs| store.get_docs(&docs)).transpose()?;
             return Ok(Found {
                 artifact,
                 docs,
                 name: Some(name),
                 installed: true,
+                entry: Some(entry),
                 package: None,
             });
         }
@@ -85,6 +88,7 @@ pub(crate) fn find(
             _ => None,
         },
         installed: false,
+        entry: None,
         package,
     })
 }

@@ -11,6 +11,7 @@ mod commands;
 mod engine;
 mod environment;
 mod error;
+mod findings;
 mod inspection;
 mod listen;
 mod location;
@@ -26,6 +27,7 @@ mod shell;
 mod signing;
 mod trail;
 mod trust;
+mod typed;
 
 use crate::arguments::Cli;
 use crate::error::{CommandError, ExitStatus};

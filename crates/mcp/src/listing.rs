@@ -2,7 +2,8 @@
 
 use crate::serve::ToolFilter;
 use casemate_runtime::{Catalog, ToolSpec};
-use rmcp::model::{Tool, ToolAnnotations};
+use rmcp::model::{MetaObject, Tool, ToolAnnotations};
+use serde_json::{Map, json};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 
@@ -39,11 +40,8 @@ impl Listing {
         {
             return Arc::clone(&listed.tools);
         }
-        let specs = catalog.tools().map(|tool| tool.spec());
-        let tools: Vec<Tool> = specs
-            .filter(|spec| self.serves(spec))
-            .map(described)
-            .collect();
+        let served = catalog.tools().filter(|tool| self.serves(tool.spec()));
+        let tools: Vec<Tool> = served.map(|tool| described(tool)).collect();
         let tools = Arc::new(tools);
         *listed = Some(Listed {
             catalog: Arc::clone(catalog),
@@ -53,7 +51,11 @@ impl Listing {
     }
 }
 
-fn described(spec: &ToolSpec) -> Tool {
+/// Key of where a tool comes from in its `_meta`.
+const PROVENANCE: &str = "casemate/provenance";
+
+fn described(tool: &casemate_runtime::Tool) -> Tool {
+    let spec = tool.spec();
     let hints = ToolAnnotations::new()
         .read_only(spec.annotations.read_only)
         .destructive(spec.annotations.destructive)
@@ -66,6 +68,19 @@ fn described(spec: &ToolSpec) -> Tool {
     .with_title(spec.title.clone())
     .with_raw_output_schema(Arc::clone(&spec.output_schema))
     .with_annotations(hints)
+    .with_meta(provenance(tool))
+}
+
+/// Whose words title, description and schemas are: those of the author of these bytes, not Casemate's or the person's.
+fn provenance(tool: &casemate_runtime::Tool) -> MetaObject {
+    let mut meta = Map::new();
+    let label = json!({
+        "component": tool.spec().component.as_str(),
+        "digest": tool.digest().to_string(),
+        "text": "third-party",
+    });
+    meta.insert(PROVENANCE.to_owned(), label);
+    MetaObject(meta)
 }
 
 /// Follows what clients are shown of the catalogs.

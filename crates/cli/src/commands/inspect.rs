@@ -1,12 +1,18 @@
 //! `inspect`: what a component is, from its bytes. Nothing is compiled, run or written.
 
-use crate::arguments::{Format, Remote};
+use crate::arguments::{Bindings, Format, Remote};
+use crate::engine;
 use crate::error::{CommandError, ExitStatus};
+use crate::findings::{self, Permissions};
 use crate::inspection::Inspection;
-use crate::location::{author_wit, find};
-use crate::print::Printer;
+use crate::location::{Found, author_wit, find};
+use crate::print::{Page, Printer};
 use crate::settings::Settings;
+use casemate_artifact::{Evidence, Package, Reference, Verification, Verifier, read_policy_path};
+use casemate_policy::{Digest, Policy};
+use casemate_runtime::inspect::reached::Reached;
 use casemate_runtime::inspect::{IntakeLimits, inspect};
+use casemate_runtime::requested::{self, Requested};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -33,25 +39,40 @@ pub(crate) fn run(
         Some(path) => Some(author_wit(settings, path)?),
         None => found.docs.clone(),
     };
-    let inspected = inspect(
-        found.artifact.bytes(),
-        docs.as_deref(),
-        &IntakeLimits::default(),
-    )?;
+    let limits = IntakeLimits::default();
+    let inspected = inspect(found.artifact.bytes(), docs.as_deref(), &limits)?;
+    let reached = Reached::of(found.artifact.bytes(), &inspected, &limits);
     let inspection = Inspection {
         component: &inspected,
         name: found.name.as_ref(),
         source: found.artifact.identity().source(),
     };
+    let layer = found.package.as_ref().and_then(Package::policy);
+    let requests = requested::of(&inspected, layer);
+    let permissions = permissions(settings, &found, &requests)?;
+    let provenance = provenance(settings, &found)?;
     if arguments.format.json {
         let mut value = inspection.json();
         if let Some(object) = value.as_object_mut() {
             object.insert("installed".to_owned(), found.installed.into());
+            object.insert("reach".to_owned(), findings::reach_json(&reached));
+            object.insert("permissions".to_owned(), permissions.json());
+            let signed = provenance.as_ref().map(|(manifest, verification)| {
+                findings::signed_json(manifest.as_ref(), verification)
+            });
+            object.insert("signatures".to_owned(), signed.into());
         }
         printer.json(&value)?;
         return Ok(ExitStatus::Ok);
     }
-    let mut page = inspection.page();
+    let mut came = Page::default();
+    if let Some((manifest, verification)) = &provenance {
+        findings::signed(&mut came, manifest.as_ref(), verification);
+    }
+    let mut page = inspection.with(Some(&reached), &came);
+    findings::code(&mut page, &inspected);
+    findings::texts(&mut page, inspected.text_findings());
+    permissions.page(&mut page);
     page.end();
     match &found.name {
         Some(name) if found.installed => {
@@ -68,4 +89,78 @@ pub(crate) fn run(
     }
     printer.data(&page)?;
     Ok(ExitStatus::Ok)
+}
+
+/// What it asks for, beside what it and its predecessor were granted where it is installed.
+fn permissions<'r>(
+    settings: &Settings,
+    found: &Found,
+    requests: &'r [Requested],
+) -> Result<Permissions<'r>, CommandError> {
+    let mut permissions = Permissions {
+        requests,
+        granted: None,
+        ceiling: None,
+        before: None,
+    };
+    let (Some(name), Some(entry)) = (&found.name, &found.entry) else {
+        return Ok(permissions);
+    };
+    let path = settings.home.policy_file(name);
+    permissions.granted = Some(match read_policy_path(&path)? {
+        Some(_) => engine::policy_of(&path)?,
+        None => Policy::empty(),
+    });
+    permissions.ceiling = engine::ceiling_in_force(settings, &Bindings::default())?;
+    if let Some(before) = entry.previous.first() {
+        let policy = match &before.policy_text {
+            Some(digest) => {
+                let text = settings.home.store().get_policy(digest)?;
+                // What Casemate kept was a policy then; a language that has become stricter since says nothing of it now.
+                Policy::parse(&text).unwrap_or_else(|_| Policy::empty())
+            }
+            None => Policy::empty(),
+        };
+        permissions.before = Some((before.entry.digest, policy));
+    }
+    Ok(permissions)
+}
+
+/// The manifest and what the signatures say under the present rules, for what came from a registry.
+fn provenance(
+    settings: &Settings,
+    found: &Found,
+) -> Result<Option<(Option<Digest>, Verification)>, CommandError> {
+    let source = found.artifact.identity().source();
+    let Ok(Reference::Oci(reference)) = Reference::parse(source, &settings.base) else {
+        return Ok(None);
+    };
+    let (manifest, evidence) = match (&found.package, &found.entry) {
+        (Some(package), _) => (Some(*package.manifest()), package.evidence().clone()),
+        (None, Some(entry)) => {
+            let kept = entry.evidence.as_ref();
+            let kept = kept.map(|digest| settings.home.store().get_evidence(digest));
+            let evidence = match kept.transpose()? {
+                Some(json) => Evidence::from_json(&json).map_err(|error| {
+                    CommandError::failed(format!("the signatures that were kept: {error}"))
+                })?,
+                None => Evidence::default(),
+            };
+            (entry.manifest, evidence)
+        }
+        (None, None) => return Ok(None),
+    };
+    let verifier = Verifier::load(&settings.home, None).map_err(|error| {
+        let hint = error.hint();
+        let error = CommandError::usage(error.to_string());
+        match hint {
+            Some(hint) => error.hint(hint),
+            None => error,
+        }
+    })?;
+    let of = manifest
+        .as_ref()
+        .unwrap_or(found.artifact.identity().digest());
+    let verification = verifier.verify(&reference.repository_name(), of, &evidence);
+    Ok(Some((manifest, verification)))
 }

@@ -11,7 +11,10 @@ pub(crate) mod inspect;
 pub(crate) mod limit;
 pub(crate) mod list;
 pub(crate) mod log;
+pub(crate) mod login;
+pub(crate) mod logout;
 pub(crate) mod policy;
+pub(crate) mod push;
 pub(crate) mod remove;
 pub(crate) mod serve;
 pub(crate) mod sign;
@@ -55,6 +58,9 @@ fn with_settings(
         Command::Verify(arguments) => verify::run(&arguments, settings, printer),
         Command::Log(arguments) => log::run(&arguments, settings, printer),
         Command::ClientConfig(arguments) => client_config::run(&arguments, settings, printer),
+        Command::Push(arguments) => push::run(&arguments, settings, printer),
+        Command::Login(arguments) => login::run(&arguments, settings, printer),
+        Command::Logout(arguments) => logout::run(&arguments, settings, printer),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Doctor(arguments) => doctor::with(&arguments, settings, printer),

@@ -359,10 +359,18 @@ fn inspect_writes_nothing_and_knows_an_installed_name() {
           Lists the time zones whose names contain a piece of text, with their present offsets.
 
     It could ask for
-      files        read and write files in folders that you grant
-      environment  see environment variables that you grant
-      clocks       tell the time, and wait
+      files        read and write files in folders that you grant  its tools can call it
+      environment  see environment variables that you grant        its tools can call it
+      clocks       tell the time, and wait                         its tools can call it
       stdio, terminal, exit, io: stays inside the sandbox
+
+    Code
+      397 functions in 4 modules, 120 KiB; the largest 7 KiB
+      memory: [SIZE] from the start, no maximum of its own
+      made with wit-component 0.238.0, wit-bindgen-rust 0.45.0, Rust, rustc 1.91.0 (f8297e351 2025-10-28), wit-component 0.245.1
+
+    Permissions
+      it asks for none by itself
 
     not installed; to install it, with nothing granted: casemate add [REPO]/examples/rust/notes.wasm
     --- stderr

@@ -150,6 +150,13 @@ async fn the_list_is_in_order_and_says_what_the_grant_allows() {
             tool["annotations"],
             json!({ "readOnlyHint": true, "destructiveHint": false, "openWorldHint": false })
         );
+        // Whose words these are.
+        let label = &tool["_meta"]["casemate/provenance"];
+        assert_eq!(
+            (&label["component"], &label["text"]),
+            (&json!("kit"), &json!("third-party"))
+        );
+        assert!(label["digest"].as_str().unwrap().starts_with("sha256:"));
     }
     // The list has one page.
     let answer = client.request("tools/list", json!({ "cursor": "x" })).await;

@@ -41,6 +41,7 @@ pub struct InspectedComponent {
     tools: Vec<InspectedTool>,
     unsupported: Vec<Unsupported>,
     initialisers: Vec<String>,
+    exports: Vec<String>,
     imports: Vec<Import>,
     producers: Vec<Producer>,
     code: CodeStats,
@@ -167,6 +168,13 @@ impl InspectedComponent {
         &self.initialisers
     }
 
+    /// Names of everything that it exports and that is no type: interfaces such as `a:b/c@1.0.0`, and functions
+    /// of the world itself, in the component's order.
+    #[must_use]
+    pub fn exports(&self) -> &[String] {
+        &self.exports
+    }
+
     /// Everything that it imports, in the component's order.
     #[must_use]
     pub fn imports(&self) -> &[Import] {
@@ -288,6 +296,16 @@ pub fn inspect(
         .iter()
         .map(|(name, ty)| import(&builder, name, *ty))
         .collect();
+    let exported = exports
+        .iter()
+        .filter(|(_, ty)| {
+            matches!(
+                ty,
+                ComponentEntityType::Func(_) | ComponentEntityType::Instance(_)
+            )
+        })
+        .map(|(name, _)| (*name).to_owned())
+        .collect();
     let mut listing = Listing {
         builder,
         docs: &docs,
@@ -317,6 +335,7 @@ pub fn inspect(
         tools,
         unsupported,
         initialisers,
+        exports: exported,
         imports,
         producers: intake.producers,
         code: intake.code,
@@ -336,7 +355,7 @@ pub fn inspect(
 fn permission_section(intake: &Intake<'_>, warnings: &mut Vec<String>) -> Option<String> {
     if intake.inner_permissions > 0 {
         warnings.push(format!(
-            "components inside it have sections {SECTION}; only one of the outermost component counts"
+            "modules or components inside it have sections {SECTION}; only one of the outermost component counts"
         ));
     }
     let why = match intake.permissions.as_slice() {
