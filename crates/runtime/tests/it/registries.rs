@@ -162,8 +162,10 @@ fn localhost_is_this_machine_whatever_a_name_server_says() {
 fn names_and_addresses_that_lead_nowhere_are_said() {
     let registry = named("registry.example");
     // A port that somebody had a moment ago.
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let closed = closed.local_addr().unwrap();
+    let closed = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap()
+    };
     let world = Arc::new(
         World::default()
             .place("93.184.216.34:443", closed)
