@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use proptest::prelude::*;
+
 use super::*;
 
 fn parse(text: &str) -> Result<String, ReferenceError> {
@@ -290,4 +292,53 @@ fn files_behind_urls() {
     }
     let nameless: OciReference = "oci://ghcr.io/a/1st".parse().unwrap();
     assert_eq!(nameless.component_name(), None);
+}
+
+/// A text that may be a reference, more often than chance has it.
+fn likely() -> impl Strategy<Value = String> {
+    let host = proptest::sample::select(vec![
+        "ghcr.io",
+        "GHCR.io",
+        "localhost",
+        "127.0.0.1",
+        "[::1]",
+        "acme",
+        "a.b.",
+        "1.2",
+        "xn--a.b",
+        "",
+    ]);
+    let port = proptest::sample::select(vec!["", ":5000", ":443", ":0", ":x", ":99999"]);
+    let scheme = proptest::sample::select(vec!["oci://", "https://", "oci:", "http://", ""]);
+    let tag = proptest::sample::select(vec!["", ":1", ":V", ":-", ":a:b"]);
+    let digest = proptest::sample::select(vec!["", "@", "#", "?"]);
+    let hash = proptest::sample::select(vec!["", DIGEST, "sha256:0"]);
+    let path = "[a-cA ._/%-]{0,8}";
+    (scheme, host, port, path, tag, digest, hash).prop_map(
+        |(scheme, host, port, path, tag, digest, hash)| {
+            format!("{scheme}{host}{port}/{path}{tag}{digest}{hash}")
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn a_reference_reads_back_as_itself(text in prop_oneof![likely(), "\\PC{0,60}"]) {
+        let Ok(reference) = Reference::parse(&text, Path::new("/base")) else {
+            return Ok(());
+        };
+        let shown = reference.to_string();
+        // A file's path may hold what a URL escapes, or begin so that it is resolved.
+        if let Reference::File(_) = reference {
+            return Ok(());
+        }
+        prop_assert!(!shown.chars().any(|letter| letter.is_control() || letter.is_whitespace()));
+        let again = Reference::parse(&shown, Path::new("/elsewhere")).unwrap();
+        prop_assert_eq!(again.to_string(), shown);
+        prop_assert_eq!(&again, &reference);
+        if let Reference::Oci(own) = &reference {
+            prop_assert!(own.tag().is_some() || own.digest().is_some());
+            prop_assert!(own.repository_name().starts_with(&own.registry().to_string()));
+        }
+    }
 }

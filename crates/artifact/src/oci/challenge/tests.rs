@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use proptest::prelude::*;
+
 use super::*;
 use http::HeaderValue;
 
@@ -55,4 +57,17 @@ fn what_is_no_challenge_asks_for_nothing() {
     let long = format!("Basic realm=\"{}\"", "x".repeat(5000));
     assert_eq!(of(&[&long]), None);
     assert_eq!(of(&["a,b,c,d,e,f,g,h,Basic"]), None);
+}
+
+proptest! {
+    #[test]
+    fn any_field_is_read_or_passed_over(text in "[ -~\\t]{0,200}") {
+        let _ = of(&[&text]);
+    }
+
+    #[test]
+    fn what_is_quoted_comes_out_as_it_was(realm in "[ -~]{0,40}") {
+        let quoted = realm.replace('\\', "\\\\").replace('"', "\\\"");
+        prop_assert_eq!(of(&[&format!("Bearer realm=\"{quoted}\"")]), bearer(&realm, None));
+    }
 }
