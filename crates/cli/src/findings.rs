@@ -1,27 +1,46 @@
 //! What was proved from a component's bytes beside its tools: reach, text, memory, requests, signatures.
 
 use crate::inspection::size;
-use crate::print::{BAD, CAUTION, FAINT, GOOD, Page};
-use casemate_artifact::{Verdict, Verification};
+use crate::print::{BAD, CAUTION, FAINT, GOOD, Page, inert};
+use casemate_artifact::{Package, Verdict, Verification};
 use casemate_policy::consent::Statement;
 use casemate_policy::{Digest, Policy, widens};
 use casemate_runtime::inspect::InspectedComponent;
 use casemate_runtime::inspect::reached::{Reachability, Reached};
 use casemate_runtime::requested::Requested;
-use casemate_runtime::text::TextFinding;
+use casemate_runtime::text::{self, MAX_FINDINGS, TextFinding};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 /// Most findings in texts that are shown to a person at once.
 const MAX_SHOWN: usize = 12;
 
-/// Whether tools can call what a capability is about, for a person.
-pub(crate) fn reach_in_words(reach: &Reachability) -> String {
+/// Whether tools can call what a capability is about, for a person; `None` where only types of it are imported.
+pub(crate) fn reach_in_words(reach: Option<&Reachability>) -> String {
     match reach {
-        Reachability::Reachable => "its tools can call it".to_owned(),
-        Reachability::Unreachable => "imported, but no tool can call it".to_owned(),
-        Reachability::CannotTell { why } => format!("cannot tell: {why}"),
+        None => "only its types are imported".to_owned(),
+        Some(Reachability::Reachable) => "its tools can call it".to_owned(),
+        Some(Reachability::Unreachable) => "imported, but no tool can call it".to_owned(),
+        Some(Reachability::CannotTell { why }) => format!("cannot tell: {why}"),
     }
+}
+
+/// What a person should read first: in what a model is shown, and in the annotations of the artifact that it came in.
+pub(crate) fn all_texts(
+    component: &InspectedComponent,
+    package: Option<&Package>,
+) -> Vec<TextFinding> {
+    let mut findings = component.text_findings().to_vec();
+    for (key, value) in package.into_iter().flat_map(Package::annotations) {
+        let found = text::of_text(&format!("annotation {}", inert(key)), value);
+        // Addresses of sources and documents are what these annotations are for.
+        let is_meant = |one: &TextFinding| {
+            one.rule == "text.url" && key.starts_with("org.opencontainers.image.")
+        };
+        findings.extend(found.into_iter().filter(|one| !is_meant(one)));
+    }
+    findings.truncate(MAX_FINDINGS);
+    findings
 }
 
 /// Reach as JSON.

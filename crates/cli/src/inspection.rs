@@ -120,8 +120,10 @@ impl Inspection<'_> {
                     capability.as_str().to_owned(),
                     in_words(*capability)?.to_owned(),
                 ];
-                let found = reached.and_then(|reached| reached.capability(*capability));
-                row.extend(found.map(|reach| findings::reach_in_words(&reach)));
+                row.extend(reached.map(|reached| {
+                    let found = reached.capability(*capability);
+                    findings::reach_in_words(found.as_ref())
+                }));
                 Some(row)
             })
             .collect();

@@ -51,11 +51,16 @@ pub(crate) fn run(
     let requests = requested::of(&inspected, layer);
     let permissions = permissions(settings, &found, &requests)?;
     let provenance = provenance(settings, &found)?;
+    let texts = findings::all_texts(&inspected, found.package.as_ref());
     if arguments.format.json {
         let mut value = inspection.json();
         if let Some(object) = value.as_object_mut() {
             object.insert("installed".to_owned(), found.installed.into());
             object.insert("reach".to_owned(), findings::reach_json(&reached));
+            object.insert(
+                "text_findings".to_owned(),
+                findings::texts_json(&texts).into(),
+            );
             object.insert("permissions".to_owned(), permissions.json());
             let signed = provenance.as_ref().map(|(manifest, verification)| {
                 findings::signed_json(manifest.as_ref(), verification)
@@ -71,7 +76,7 @@ pub(crate) fn run(
     }
     let mut page = inspection.with(Some(&reached), &came);
     findings::code(&mut page, &inspected);
-    findings::texts(&mut page, inspected.text_findings());
+    findings::texts(&mut page, &texts);
     permissions.page(&mut page);
     page.end();
     match &found.name {
@@ -150,14 +155,7 @@ fn provenance(
         }
         (None, None) => return Ok(None),
     };
-    let verifier = Verifier::load(&settings.home, None).map_err(|error| {
-        let hint = error.hint();
-        let error = CommandError::usage(error.to_string());
-        match hint {
-            Some(hint) => error.hint(hint),
-            None => error,
-        }
-    })?;
+    let verifier = Verifier::load(&settings.home, None)?;
     let of = manifest
         .as_ref()
         .unwrap_or(found.artifact.identity().digest());
