@@ -71,7 +71,8 @@ fn s183_waiting_for_a_head_or_a_body_ends() {
     let byte = Duration::from_millis(50);
     let head = format!("HTTP/1.1 200 OK\r\nX-Field: {}", "x".repeat(4000));
     let slow_head = Step::Drip(head.into_bytes(), byte);
-    for (what, at, reply, expected) in [
+    let layer = digest(WASM);
+    let cases = [
         (
             "no head",
             "/manifests/1",
@@ -116,26 +117,29 @@ fn s183_waiting_for_a_head_or_a_body_ends() {
         ),
         (
             "no layer",
-            digest(WASM).as_str(),
+            &layer,
             Reply::Raw(vec![Step::Hang]),
             Phase::Head,
         ),
         (
             "half a layer",
-            digest(WASM).as_str(),
+            &layer,
             Reply::announcing(8, vec![Step::Send(WASM[..3].to_vec()), Step::Hang]),
             Phase::Idle,
         ),
-    ] {
-        let registry = with_tool();
-        registry.answer_at(at, reply);
-        let text = registry.reference("acme/tool:1");
-        assert_eq!(
-            phase(&sources(&registry, soon()), &text),
-            expected,
-            "{what}"
-        );
-    }
+    ];
+    // Side by side: waiting is all that they do.
+    std::thread::scope(|scope| {
+        for (what, at, reply, expected) in cases {
+            scope.spawn(move || {
+                let registry = with_tool();
+                registry.answer_at(at, reply);
+                let text = registry.reference("acme/tool:1");
+                let found = phase(&sources(&registry, soon()), &text);
+                assert_eq!(found, expected, "{what}");
+            });
+        }
+    });
 }
 
 #[test]
