@@ -133,6 +133,21 @@ pub(crate) fn open_to_run(
     opened(settings, bindings, command, parallel, reach)
 }
 
+/// As [`open_to_run`], for a server: `frozen`, only if everything is exactly as locked.
+pub(crate) fn open_to_serve(
+    settings: &Settings,
+    bindings: &Bindings,
+    frozen: bool,
+) -> Result<Opened, CommandError> {
+    let network = Network::system(trust::roots(settings)?);
+    let reach = Reach {
+        network: Some(network),
+        frozen,
+        ..Reach::default()
+    };
+    opened(settings, bindings, "serve", false, reach)
+}
+
 /// What a runtime is given of the network: nothing, unless a command needs it.
 #[derive(Default)]
 struct Reach {
@@ -140,6 +155,8 @@ struct Reach {
     network: Option<Network>,
     /// For what is installed.
     sources: Option<Sources>,
+    /// Nothing that is not as locked is run.
+    frozen: bool,
 }
 
 fn opened(
@@ -157,7 +174,8 @@ fn opened(
         .strict_links(settings.config.strict_links)
         .environment(environment::all())
         .trust_root(settings.config.trust_root.clone())
-        .parallel_compilation(parallel);
+        .parallel_compilation(parallel)
+        .frozen(reach.frozen);
     // With another home than the user's own, that one is out of reach as well.
     let places = [environment::config_home(), environment::data_home()];
     for place in places.into_iter().flatten() {

@@ -330,10 +330,8 @@ fn open(error: &OpenError) -> Told {
     match error {
         OpenError::Home(error) => (ExitStatus::Usage, error.hint()),
         OpenError::Lock(error) => lock(error),
-        OpenError::Frozen(_) => (
-            ExitStatus::Denied,
-            Some("see each of them with --frozen left out: casemate list".to_owned()),
-        ),
+        // Each difference was told with what helps.
+        OpenError::Frozen(_) => (ExitStatus::Denied, None),
         OpenError::Audit(_) | OpenError::Cache(_) => {
             (ExitStatus::Failed, Some("casemate doctor".to_owned()))
         }

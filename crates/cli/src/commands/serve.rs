@@ -4,13 +4,13 @@ use crate::arguments::Bindings;
 use crate::engine::{self, Opened};
 use crate::error::{CommandError, ExitStatus};
 use crate::listen;
-use crate::print::inert;
+use crate::print::{BAD, Page, Printer, inert};
 use crate::selection::Selection;
 use crate::settings::Settings;
 use casemate_artifact::group_writable;
 use casemate_mcp::{ServeOptions, ToolFilter, serve_http, serve_stdio};
 use casemate_policy::ComponentName;
-use casemate_runtime::Runtime;
+use casemate_runtime::{OpenError, Runtime};
 use clap::Args;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io::IsTerminal as _;
@@ -33,6 +33,9 @@ pub(crate) struct Arguments {
     /// Serve only tools whose name matches GLOB, such as 'notes_*'; may be repeated
     #[arg(long, value_name = "GLOB")]
     tools: Vec<String>,
+    /// Start only if everything is exactly as casemate.lock says, and take no change over while running
+    #[arg(long)]
+    frozen: bool,
     #[command(flatten)]
     bindings: Bindings,
 }
@@ -41,7 +44,8 @@ pub(crate) fn run(arguments: &Arguments, settings: &Settings) -> Result<ExitStat
     let address = arguments.http.as_deref().map(listen::address).transpose()?;
     let selection = Selection::new(settings, &arguments.only, &arguments.tools)?;
     let Opened { runtime, .. } =
-        engine::open_to_run(settings, &arguments.bindings, "serve", false)?;
+        engine::open_to_serve(settings, &arguments.bindings, arguments.frozen)
+            .inspect_err(name_differences)?;
     raise_open_files();
     tell(settings, &runtime, selection.as_ref());
     let listener = address.map(listen::bind).transpose()?;
@@ -88,6 +92,27 @@ pub(crate) fn run(arguments: &Arguments, settings: &Settings) -> Result<ExitStat
     tokio.shutdown_background();
     served?;
     Ok(ExitStatus::Ok)
+}
+
+/// Tells of everything that is not as locked, each with what helps.
+fn name_differences(error: &CommandError) {
+    let CommandError::Open(error) = error else {
+        return;
+    };
+    let OpenError::Frozen(differences) = &**error else {
+        return;
+    };
+    let mut page = Page::default();
+    for difference in differences {
+        page.styled(BAD, "not as locked:")
+            .text(" ")
+            .word(&difference.to_string())
+            .end();
+        if !difference.hint.is_empty() {
+            page.text("  ").hint(&difference.hint);
+        }
+    }
+    Printer::standard().note(&page);
 }
 
 async fn over_http(

@@ -16,6 +16,7 @@ mod alone;
 mod ambient;
 mod compiling;
 mod differential;
+mod distribution;
 mod egress;
 mod files;
 mod fuzzed;
