@@ -15,6 +15,7 @@ mod common;
 mod daily;
 mod ending;
 mod explained;
+mod frozen;
 mod guests;
 mod help;
 mod inert;

@@ -205,3 +205,33 @@ async fn s225_guest_text_is_escaped_by_json_and_nothing_else() {
     assert_eq!(texts(&answer), [text]);
     assert_eq!(answer["structuredContent"]["result"], text);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s229_links_in_an_output_are_text_and_nobody_follows_them() {
+    let fixture = Fixture::new();
+    let mut client = fixture.client().legacy().await;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let here = format!("http://{}/secret", listener.local_addr().unwrap());
+    let bomb = format!("data:text/plain;base64,{}", "QUFB".repeat(16 * 1024));
+    for uri in [
+        "file:///etc/passwd",
+        "http://169.254.169.254/latest/meta-data/",
+        &here,
+        &bomb,
+    ] {
+        let link = json!({ "type": "resource_link", "uri": uri, "name": "notes" });
+        let embedded = json!({ "type": "resource", "resource": { "uri": uri, "text": "x" } });
+        let image = json!({ "type": "image", "data": uri, "mimeType": "image/png" });
+        let whole = json!({ "content": [link, embedded, image], "isError": false });
+        for text in [uri.to_owned(), link.to_string(), whole.to_string()] {
+            let answer = client.call("kit_echo", json!({ "text": text })).await;
+            // One block, of text, with what the guest said and nothing in its place.
+            assert_eq!(answer["content"], json!([{ "type": "text", "text": text }]));
+            assert_eq!(answer["structuredContent"], json!({ "result": text }));
+            assert_eq!(answer["isError"], false);
+        }
+    }
+    let nobody = listener.accept().unwrap_err();
+    assert_eq!(nobody.kind(), std::io::ErrorKind::WouldBlock);
+}
