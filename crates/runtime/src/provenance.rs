@@ -17,6 +17,13 @@ const TAGS: &str = "@refs/tags/";
 /// What the rules of `trust.yaml` match of a source: the registry and repository, or host and path of a URL. `None` for
 /// files of this machine, which no rule is about.
 pub(crate) fn place_of(source: &str) -> Result<Option<String>, ReferenceError> {
+    // No parse: the longest paths are no reference that a person could type.
+    if ["file:", "memory:"]
+        .iter()
+        .any(|local| source.starts_with(local))
+    {
+        return Ok(None);
+    }
     match Reference::parse(source, Path::new("/"))? {
         Reference::File(_) => Ok(None),
         Reference::Oci(reference) => Ok(Some(reference.repository_name())),

@@ -72,7 +72,10 @@ impl Runtime {
         })?;
         let fetched = self.fetched(&reference, None, progress)?;
         let mut obtained = obtained(fetched, None);
-        if obtained.author_wit.is_none() {
+        let manifest = obtained.origin.manifest.as_ref();
+        let same_bytes = *obtained.artifact.digest() == entry.digest
+            && manifest.map(|(digest, _)| *digest) == entry.manifest;
+        if same_bytes || obtained.author_wit.is_none() {
             // What a person said about the tools holds for the next build, too.
             let docs = entry.docs.map(|docs| self.home.store().get_docs(&docs));
             obtained.author_wit = docs.and_then(Result::ok).map(|text| (text, false));
@@ -82,8 +85,7 @@ impl Runtime {
             .author_wit
             .as_deref()
             .map(|text| sha256(text.as_bytes()));
-        let same = *plan.artifact.digest() == entry.digest
-            && plan.manifest() == entry.manifest.as_ref()
+        let same = same_bytes
             && plan.signer() == entry.signer.as_ref()
             && plan.verification_skipped == entry.verification_skipped
             && docs == entry.docs;

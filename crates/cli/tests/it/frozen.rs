@@ -12,8 +12,10 @@ const BY_HAND: &str =
 #[test]
 fn it_serves_what_is_locked_and_takes_no_change_over() {
     let sandbox = Sandbox::with_notes();
-    let granted = sandbox.run(&["grant", "notes", "env", "LANG"]);
-    granted.exits(0);
+    // What Casemate writes is locked along.
+    sandbox.run(&["limit", "notes", "memory=32Mi"]).exits(0);
+    let policy = std::fs::read_to_string(sandbox.path("home/policies/notes.yaml")).unwrap();
+    assert!(policy.contains("32Mi"), "{policy}");
     let mut frozen = Client::start(&sandbox, &["--frozen"]);
     let mut other = Client::start(&sandbox, &[]);
     let tools = |client: &mut Client| {
