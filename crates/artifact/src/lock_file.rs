@@ -1,6 +1,6 @@
 //! The lock on disk: read at any time, changed by one writer at a time.
 
-use casemate_policy::ComponentName;
+use casemate_policy::{ComponentName, Digest};
 
 use crate::atomic::{Target, TargetError, foreign_owner, world_writable};
 use crate::guard::{GuardError, WriteGuard};
@@ -52,6 +52,26 @@ impl LockFile {
                 message: "it is not UTF-8 text".to_owned(),
             }),
         }
+    }
+
+    /// Notes that Casemate changed the policy file of a component, from a text with the hash `before` to one with the
+    /// hash `after`; `None` for no file. Whether the lock was changed.
+    ///
+    /// It is not where the lock says something else than `before`: a person edited the file by hand, and what the hand
+    /// wrote is not locked along with what Casemate wrote.
+    pub fn note_policy(
+        home: &Home,
+        name: &ComponentName,
+        before: Option<Digest>,
+        after: Option<Digest>,
+    ) -> Result<bool, LockError> {
+        LockFile::update(home, |lock| match lock.components.get_mut(name) {
+            Some(entry) if entry.policy == before && before != after => {
+                entry.policy = after;
+                Ok(true)
+            }
+            Some(_) | None => Ok(false),
+        })
     }
 
     /// Changes the lock: load, `change`, write, while no other process can do the same.

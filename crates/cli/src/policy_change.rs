@@ -5,7 +5,7 @@ use crate::error::CommandError;
 use crate::location::installed;
 use crate::print::{Page, Printer};
 use crate::settings::Settings;
-use casemate_artifact::{PolicyFileError, read_policy_file, update_policy_file};
+use casemate_artifact::{LockFile, PolicyFileError, read_policy_file, sha256, update_policy_file};
 use casemate_policy::{ComponentName, Policy, PolicyEdit, edit, widens};
 use serde_json::{Value, json};
 
@@ -67,6 +67,8 @@ pub(crate) fn apply(
             }
             Ok(Some(text.clone()))
         })?;
+        let before = before.map(|before| sha256(before.as_bytes()));
+        LockFile::note_policy(&settings.home, name, before, Some(sha256(text.as_bytes())))?;
     }
     report(settings, printer, change, changed, &rules, &new)
 }

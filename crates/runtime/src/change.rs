@@ -111,13 +111,13 @@ impl Runtime {
         edit: &PolicyEdit,
     ) -> Result<Edited, ChangeError> {
         let lock = LockFile::load(&self.home)?;
-        let Some(entry) = lock.components.get(name) else {
+        if !lock.components.contains_key(name) {
             return Err(ChangeError::Unknown(name.clone()));
-        };
+        }
         let mut edited = None;
-        let mut as_locked = false;
+        let mut before = None;
         update_policy_file(&self.home, name, |present| {
-            as_locked = present.map(|present| present.hash) == entry.policy;
+            before = present.map(|present| present.hash);
             let text = present.map_or("", |present| present.text.as_str());
             let change = casemate_policy::edit(text, edit)?;
             let new = change.changed.then(|| change.text.clone());
@@ -125,9 +125,9 @@ impl Runtime {
             Ok::<_, ChangeError>(new)
         })?;
         let edited = edited.ok_or_else(|| ChangeError::Unknown(name.clone()))?;
-        // What a person wrote by hand before is not locked along with it.
-        if as_locked && edited.changed {
-            self.note_policy(name, Some(sha256(edited.text.as_bytes())))?;
+        if edited.changed {
+            let after = Some(sha256(edited.text.as_bytes()));
+            LockFile::note_policy(&self.home, name, before, after)?;
         }
         self.reload()?;
         Ok(edited)
@@ -147,20 +147,11 @@ impl Runtime {
             })?;
         }
         let after = present.map(|present| present.hash);
-        let before = self.note_policy(name, after)?;
+        let before = LockFile::update(&self.home, |lock| match lock.components.get_mut(name) {
+            Some(entry) => Ok(std::mem::replace(&mut entry.policy, after)),
+            None => Err(ChangeError::Unknown(name.clone())),
+        })?;
         self.reload()?;
         Ok(PolicyLocked { before, after })
-    }
-
-    /// Puts the hash of a policy file into the lock; gives the one before.
-    fn note_policy(
-        &self,
-        name: &ComponentName,
-        hash: Option<Digest>,
-    ) -> Result<Option<Digest>, ChangeError> {
-        LockFile::update(&self.home, |lock| match lock.components.get_mut(name) {
-            Some(entry) => Ok(std::mem::replace(&mut entry.policy, hash)),
-            None => Err(ChangeError::Unknown(name.clone())),
-        })
     }
 }

@@ -403,6 +403,8 @@ fn help() {
       -v, --verbose...            Log more to standard error; twice for everything
           --tools <GLOB>          Serve only tools whose name matches GLOB, such as 'notes_*'; may be
                                   repeated
+          --frozen                Start only if everything is exactly as casemate.lock says, and take no
+                                  change over while running
           --workspace <DIR>       Bind the root `workspace` to DIR: fs://workspace/… in policies,
                                   /workspace for tools
           --root <NAME=DIR>       Bind the root NAME to DIR; may be repeated
