@@ -64,6 +64,21 @@ async fn hyper_handshake(io: hyper_util::rt::TokioIo<tokio::net::TcpStream>) {
 async fn lookup_host() {
     let _ = tokio::net::lookup_host("localhost:80").await;
 }
+fn any_identity() {
+    let _ = sigstore_verify::VerificationPolicy::any_identity();
+}
+fn skip_tlog_unsafe(policy: sigstore_verify::VerificationPolicy) {
+    let _ = policy.skip_tlog_unsafe();
+}
+fn skip_sct(policy: sigstore_verify::VerificationPolicy) {
+    let _ = policy.skip_sct();
+}
+fn skip_certificate_chain(policy: sigstore_verify::VerificationPolicy) {
+    let _ = policy.skip_certificate_chain();
+}
+fn skip_tlog_unsafe_with_a_key(policy: sigstore_verify::PublicKeyVerificationPolicy) {
+    let _ = policy.skip_tlog_unsafe();
+}
 fn env_var() {
     let _ = std::env::var("HOME");
 }

@@ -249,6 +249,12 @@ fn rejection(error: Error) -> Rejection {
         | Error::Timestamp(TimestampError::OutsideAuthorityValidity { .. }) => {
             Reason::VerifyExpired
         }
+        // The chain is checked first, and says so in words only.
+        Error::Certificate(CertificateError::ChainInvalid(why))
+            if why.contains("CertExpired") || why.contains("CertNotValidYet") =>
+        {
+            Reason::VerifyExpired
+        }
         _ => Reason::VerifySignature,
     };
     Rejection::new(reason, error.to_string())

@@ -5,6 +5,7 @@
 mod genuine;
 mod key_files;
 mod keys;
+mod own;
 mod roots;
 
 use std::path::{Path, PathBuf};
