@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A person at a terminal: what widens is asked for there, and only a yes that was typed after the question counts.
+"""A person at a terminal: what widens is asked for there, and only a yes that was typed after the question counts; passwords are not shown.
 
 Needs Python 3 on a system with pseudo-terminals: terminal.py PATH-OF-CASEMATE PATH-OF-notes.wasm
 """
@@ -35,6 +35,43 @@ def run(arguments, answer, environment, before=b""):
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), shown.decode(), answered
 
 
+def converse(arguments, answers, environment):
+    """Runs a command on a terminal of its own and types each answer once its question is there; returns status and output."""
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execvpe(arguments[0], arguments, environment)
+    shown, left, start = b"", list(answers), time.monotonic()
+    while time.monotonic() - start < 30:
+        if select.select([terminal], [], [], 0.1)[0]:
+            try:
+                part = os.read(terminal, 4096)
+            except OSError:
+                break
+            if not part:
+                break
+            shown += part
+        # The question is written once the terminal shows nothing of what is typed.
+        if left and shown.count(left[0][0]) > 0:
+            os.write(terminal, left.pop(0)[1])
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), shown.decode()
+
+
+def secrets(casemate, directory, environment):
+    """A password is asked twice, shown to nobody, and not taken when the two differ; yields what is wrong."""
+    first, again = b"Password of the new key", b"The same again"
+    for name, answers, status, encrypted in [
+        ("sealed", [(first, b"geheim one\n"), (again, b"geheim one\n")], 0, True),
+        ("differs", [(first, b"geheim one\n"), (again, b"geheim two\n")], 2, None),
+        ("open", [(first, b"\n")], 0, False),
+    ]:
+        prefix = os.path.join(directory, name)
+        got, shown = converse([casemate, "sign", "--generate-key", prefix], answers, environment)
+        made = os.path.exists(prefix + ".key")
+        found = made and "ENCRYPTED SIGSTORE" in open(prefix + ".key").read()
+        if got != status or made != (encrypted is not None) or found != bool(encrypted) or "geheim" in shown:
+            yield f"a new key, {name}: exit {got}, made {made}, encrypted {found}: {shown!r}"
+
+
 def main():
     casemate, component = map(os.path.abspath, sys.argv[1:3])
     directory = tempfile.mkdtemp()
@@ -62,7 +99,10 @@ def main():
         print("ok" if ok else "FAILED", arguments[0], repr(answer), got)
         if not ok:
             sys.exit(f"{arguments}: status {got}, asked {asked}, policy {text!r}\n{shown}")
-    print(f"{len(table)} checks")
+    wrong = list(secrets(casemate, directory, environment))
+    if wrong:
+        sys.exit("\n".join(wrong))
+    print(f"{len(table) + 3} checks")
 
 
 if __name__ == "__main__":
