@@ -102,3 +102,6 @@ fn usable(
         false => Err(RootError::Expired(kind)),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use proptest::prelude::*;
 use serde_json::Value;
 
 use super::*;
@@ -225,4 +226,36 @@ fn every_vector_is_looked_at() {
         );
     }
     assert_eq!(right, 4);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+
+    /// Whatever is changed in the annotations of a `.sig` tag: no panic, and nobody else is trusted.
+    #[test]
+    fn mutated_annotations_never_make_another_signer(
+        field in 0_usize..3, at in any::<prop::sample::Index>(), to in "[ -~]", cut in any::<bool>(),
+    ) {
+        let own = Own::new();
+        let signature = &own.vectors["legacy"]["right"];
+        let text = |name: &str| {
+            let text = signature[name].as_str().unwrap().to_owned();
+            if ["certificate", "chain", "bundle"][field] != name {
+                return text;
+            }
+            let at = at.index(text.len());
+            if cut { text[..at].to_owned() } else { format!("{}{to}{}", &text[..at], &text[at + 1..]) }
+        };
+        let verification = own.verify(SignatureItem::Legacy {
+            payload: STANDARD.decode(text("payload")).unwrap(),
+            signature: STANDARD.decode(text("signature")).unwrap(),
+            certificate: Some(text("certificate")),
+            chain: Some(text("chain")),
+            bundle: Some(text("bundle")),
+        });
+        if let Some(signer) = verification.signer() {
+            prop_assert!(signer.to_string().contains(own.word("identity")));
+            prop_assert_eq!(verification.signed_at(signer), own.vectors["time"].as_u64());
+        }
+    }
 }
