@@ -116,10 +116,14 @@ fn tool<'a>(
             .is_some_and(|rest| rest.starts_with('_'))
     });
     if let Some(problem) = problem {
-        let error = CommandError::usage(format!(
+        let message = format!(
             "{} is not served: {} ({})",
             problem.component, problem.message, problem.reason
-        ));
+        );
+        let error = match problem.reason.starts_with("verify.") {
+            true => CommandError::denied(message),
+            false => CommandError::usage(message),
+        };
         return Err(match &problem.hint {
             Some(hint) => error.hint(settings.rehome(hint)),
             None => error,

@@ -9,9 +9,10 @@ use crate::location::author_wit;
 use crate::print::{Page, Printer};
 use crate::progress::during;
 use crate::settings::Settings;
+use crate::signing;
 use casemate_artifact::{
-    FetchRequest, OciReference, PushContent, Pushed, Reference, Sources, fetch, push,
-    read_policy_path,
+    Attached, FetchRequest, OciReference, PushContent, Pushed, Reference, SigningKey, Sources,
+    attach, fetch, push, read_policy_path, sign,
 };
 use casemate_policy::Policy;
 use casemate_runtime::inspect::{InspectedComponent, IntakeLimits, inspect};
@@ -56,10 +57,19 @@ pub(crate) struct Arguments {
     /// An annotation of the manifest; may be repeated
     #[arg(long = "annotation", value_name = "KEY=VALUE")]
     annotations: Vec<String>,
+    /// Sign it with this private key, as casemate sign does
+    #[arg(long, value_name = "FILE")]
+    sign: Option<PathBuf>,
     #[command(flatten)]
     remote: Remote,
     #[command(flatten)]
     format: Format,
+}
+
+/// A signature that was attached.
+struct Signature {
+    signer: String,
+    attached: Attached,
 }
 
 pub(crate) fn run(
@@ -73,11 +83,43 @@ pub(crate) fn run(
                 .hint("a registry is named like this: oci://ghcr.io/acme/tool:1.0.0"),
         );
     };
+    // Asked for before anything is sent.
+    let key = match &arguments.sign {
+        Some(file) => Some(signing::key(settings, file)?),
+        None => None,
+    };
     let content = content(arguments, settings, &reference, printer)?;
     let sources = engine::sources(settings, &arguments.remote)?;
     let pushed = during("pushing", || push(&sources, &reference, &content))?;
-    tell(arguments, printer, &reference, &pushed)?;
+    let signature = match &key {
+        Some(key) => Some(signed(&sources, &reference, &pushed, key)?),
+        None => None,
+    };
+    tell(arguments, printer, &reference, &pushed, signature.as_ref())?;
     Ok(ExitStatus::Ok)
+}
+
+/// Signs what was pushed, by its digest, and attaches the signature in both forms.
+fn signed(
+    sources: &Sources,
+    reference: &OciReference,
+    pushed: &Pushed,
+    key: &SigningKey,
+) -> Result<Signature, CommandError> {
+    let signed = sign(
+        key,
+        &reference.repository_name(),
+        &pushed.manifest,
+        &BTreeMap::new(),
+    )?;
+    let items = signed.evidence();
+    let attached = during("signing", || {
+        attach(sources, reference, &pushed.manifest, items.items())
+    })?;
+    Ok(Signature {
+        signer: format!("key {}", key.public().fingerprint()),
+        attached,
+    })
 }
 
 /// Reads everything that is pushed, and refuses what nobody could use.
@@ -242,6 +284,7 @@ fn tell(
     printer: &Printer,
     reference: &OciReference,
     pushed: &Pushed,
+    signature: Option<&Signature>,
 ) -> Result<(), CommandError> {
     let pinned = pinned(reference, pushed);
     if arguments.format.json {
@@ -249,6 +292,11 @@ fn tell(
             "pushed": reference.to_string(),
             "manifest": pushed.manifest.to_string(),
             "reference": pinned,
+            "signature": signature.map(|Signature { signer, attached }| json!({
+                "signer": signer,
+                "referrers": attached.referrers.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                "tags": attached.tags,
+            })),
             "blobs": { "sent": pushed.sent, "present": pushed.present, "bytes": pushed.bytes },
         });
         return printer.json(&value);
@@ -260,5 +308,8 @@ fn tell(
     let mut page = done(&format!("pushed {reference} ({sent})"));
     page.text("  manifest  ").line(&pushed.manifest.to_string());
     page.text("  pinned    ").line(&pinned);
+    if let Some(signature) = signature {
+        page.text("  signed by ").line(&signature.signer);
+    }
     printer.data(&page)
 }

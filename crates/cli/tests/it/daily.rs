@@ -307,4 +307,5 @@ fn doctor_finds_nothing_wrong_with_a_good_home() {
     let run = sandbox.run(&["doctor"]).exits(1);
     assert!(run.out.contains("verify.digest"), "{}", run.shown());
     sandbox.run(&["inspect", "notes"]).exits(3);
+    sandbox.run(&["call", "notes_word_count"]).exits(3);
 }

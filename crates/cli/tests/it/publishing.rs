@@ -308,3 +308,33 @@ fn what_nobody_could_add_is_not_pushed() {
         .unwrap();
     Run::of(&epoch).exits(2);
 }
+
+#[test]
+fn what_is_signed_while_pushing_is_verified_by_somebody_else() {
+    let (author, user, registry) = (Sandbox::new(), Sandbox::new(), Registry::plain());
+    author.run(&["sign", "--generate-key", "own"]).exits(0);
+    let reference = registry.reference("acme/notes:1");
+    // Of a key that cannot be read nothing is pushed.
+    push(&author, &reference, &["--sign", "absent.key"]).exits(2);
+    push(&author, &reference, &["--sign", "own.pub"]).exits(2);
+    assert!(registry.seen().is_empty());
+    for known in [true, false] {
+        registry.set_referrers(known);
+        let pushed = push(&author, &reference, &["--sign", "own.key", "--json"])
+            .exits(0)
+            .json();
+        let signer = pushed["signature"]["signer"].as_str().unwrap();
+        assert!(signer.starts_with("key sha256:"), "{pushed}");
+        let key = author.text("work/own.pub");
+        let verified = user.run(&["verify", &reference, "--key", &key, "--plain-http"]);
+        assert!(verified.exits(0).out.contains(signer));
+    }
+    let digest = registry.resolve("acme/notes", "1").unwrap();
+    let hex = digest.strip_prefix("sha256:").unwrap();
+    let tags = [
+        "1".to_owned(),
+        format!("sha256-{hex}"),
+        format!("sha256-{hex}.sig"),
+    ];
+    assert_eq!(registry.tags("acme/notes"), tags);
+}
