@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use casemate_artifact::{Home, Lock, LockError, LockFile, sha256};
+use casemate_artifact::{Home, Lock, LockError, LockFile, manifest_names, sha256};
 
 use crate::{artifact, bind, entry, home, install, mode, names, set_mode};
 
@@ -237,4 +237,65 @@ fn configuration_and_data_may_lie_apart() {
     );
     assert_eq!(names(&directory.path().join("b/data")), ["components"]);
     assert_eq!(mode(&directory.path().join("a/config")), 0o700);
+}
+
+#[test]
+fn a_policy_is_noted_only_where_the_lock_knows_what_was_changed() {
+    let (_directory, home) = home();
+    let name = "tool".parse().unwrap();
+    install(&home, "tool", "1");
+    let (first, second, third) = (sha256(b"1"), sha256(b"2"), sha256(b"3"));
+    let locked = || {
+        let lock = LockFile::load(&home).unwrap();
+        lock.components.get(&name).unwrap().policy
+    };
+    assert!(LockFile::note_policy(&home, &name, None, Some(first)).unwrap());
+    assert_eq!(locked(), Some(first));
+    // A hand wrote `second`; what is made of that is not what the lock knows.
+    assert!(!LockFile::note_policy(&home, &name, Some(second), Some(third)).unwrap());
+    assert!(!LockFile::note_policy(&home, &name, None, Some(third)).unwrap());
+    assert_eq!(locked(), Some(first));
+    assert!(LockFile::note_policy(&home, &name, Some(first), None).unwrap());
+    assert_eq!(locked(), None);
+    let other = "other".parse().unwrap();
+    assert!(!LockFile::note_policy(&home, &other, None, Some(first)).unwrap());
+}
+
+#[test]
+fn a_manifest_names_one_component_or_none() {
+    let (digest, other) = (sha256(b"component"), sha256(b"another"));
+    let layer = |media_type: &str, digest: &casemate_policy::Digest| {
+        format!("{{\"mediaType\":\"{media_type}\",\"digest\":\"{digest}\",\"size\":9}}")
+    };
+    let manifest = |layers: &[String]| format!("{{\"layers\":[{}]}}", layers.join(","));
+    let wasm = layer("application/wasm", &digest);
+    let text = layer("application/vnd.casemate.wit.v1+text", &other);
+    for (layers, names) in [
+        (vec![wasm.clone()], true),
+        (vec![text.clone(), wasm.clone()], true),
+        (vec![layer("application/wasm; v=1", &digest)], true),
+        (vec![layer("application/wasm", &other)], false),
+        (vec![wasm.clone(), layer("application/wasm", &other)], false),
+        (vec![wasm.clone(), wasm.clone()], false),
+        (vec![layer("text/plain", &digest)], false),
+        (vec![text], false),
+        (vec![], false),
+    ] {
+        let manifest = manifest(&layers);
+        assert_eq!(
+            manifest_names(manifest.as_bytes(), &digest),
+            names,
+            "{manifest}"
+        );
+    }
+    for text in [
+        "",
+        "{}",
+        "[]",
+        "{\"layers\":{}}",
+        "{\"layers\":[{}]}",
+        &"[".repeat(100_000),
+    ] {
+        assert!(!manifest_names(text.as_bytes(), &digest), "{text:.20}");
+    }
 }

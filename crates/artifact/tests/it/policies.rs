@@ -379,3 +379,18 @@ fn an_edit_by_hand_in_between_is_not_overwritten() {
         .unwrap();
     assert_eq!(unchanged.text, "by: hand\n");
 }
+
+#[test]
+fn a_policy_is_taken_away_only_while_it_is_what_was_meant() {
+    let (_directory, home) = home();
+    let name: casemate_policy::ComponentName = "tool".parse().unwrap();
+    let hash = casemate_artifact::sha256(b"version: \"1.0\"\n");
+    let remove = || casemate_artifact::remove_policy_file(&home, &name, &hash).unwrap();
+    assert!(!remove());
+    casemate_artifact::write_policy_file(&home, &name, "version: \"1.0\"\n# by hand\n").unwrap();
+    assert!(!remove());
+    assert!(home.policy_file(&name).exists());
+    casemate_artifact::write_policy_file(&home, &name, "version: \"1.0\"\n").unwrap();
+    assert!(remove());
+    assert!(!home.policy_file(&name).exists());
+}
