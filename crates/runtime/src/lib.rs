@@ -51,6 +51,7 @@ mod output;
 #[cfg(any(test, feature = "fuzz"))]
 pub mod probe;
 mod provenance;
+pub mod report;
 pub mod requested;
 mod runtime;
 pub mod schema;
