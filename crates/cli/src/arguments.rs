@@ -45,6 +45,8 @@ pub(crate) enum Command {
     List(commands::list::Arguments),
     /// Show what a component is and could ask for, without running it
     Inspect(commands::inspect::Arguments),
+    /// Grade a component from A to F, with a reason for every point
+    Report(commands::report::Arguments),
     /// Let a component read or write files, reach a host or see a variable
     Grant(commands::change::GrantArguments),
     /// Take back what was granted

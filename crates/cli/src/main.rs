@@ -20,6 +20,7 @@ mod permission;
 mod policy_change;
 mod print;
 mod progress;
+mod report;
 mod roots;
 mod selection;
 mod settings;

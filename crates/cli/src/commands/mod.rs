@@ -16,6 +16,7 @@ pub(crate) mod logout;
 pub(crate) mod policy;
 pub(crate) mod push;
 pub(crate) mod remove;
+pub(crate) mod report;
 pub(crate) mod serve;
 pub(crate) mod sign;
 pub(crate) mod verify;
@@ -47,6 +48,7 @@ fn with_settings(
         Command::Remove(arguments) => remove::run(&arguments, settings, printer),
         Command::List(arguments) => list::run(&arguments, settings, printer),
         Command::Inspect(arguments) => inspect::run(&arguments, settings, printer),
+        Command::Report(arguments) => report::run(&arguments, settings, printer),
         Command::Grant(arguments) => change::grant(&arguments, settings, printer),
         Command::Revoke(arguments) => change::revoke(&arguments, settings, printer),
         Command::Block(arguments) => change::block(&arguments, settings, printer),

@@ -52,6 +52,7 @@ fn help() {
       remove         Remove a component; its policy is set aside
       list           List what is installed and what it may reach
       inspect        Show what a component is and could ask for, without running it
+      report         Grade a component from A to F, with a reason for every point
       grant          Let a component read or write files, reach a host or see a variable
       revoke         Take back what was granted
       block          Write a rule that denies, whatever else allows it
@@ -63,6 +64,9 @@ fn help() {
       verify         Tell whose signatures of a component hold, and what trust.yaml makes of them
       log            Show what was called, refused and used
       client-config  Print the configuration that makes an MCP client start Casemate
+      push           Push a component to a registry, with what belongs to it, and sign it
+      login          Log in to a registry
+      logout         Forget the login for a registry
       doctor         Check the installation
       completions    Print completions for a shell
       demo           See it work: install, call, be denied, grant, call again, in a throw-away home

@@ -24,6 +24,7 @@ mod policies;
 mod publishing;
 mod registries;
 mod reloading;
+mod report;
 mod sandbox;
 mod seed;
 mod serve;
