@@ -14,7 +14,8 @@
 //! What holds at any moment, also after a `kill -9` or a power cut:
 //! - a [`VerifiedArtifact`] carries the digest of the very bytes it holds;
 //! - what a registry or server sends is bounded while it arrives, and its digest is that of the bytes, whatever a
-//!   header says ([`fetch`], [`Sources`]); a login goes to the registry's own origin and to no other;
+//!   header says ([`fetch`], [`Sources`]); a login goes to the registry's own origin, or to the
+//!   token server that one of three well-known registries has had for years;
 //! - a file that Casemate writes is either the old one or the new one, never a part
 //!   ([`write_atomic`]);
 //! - a lock entry is written only after the bytes it names are on disk ([`LockFile::update`]);

@@ -1,12 +1,17 @@
 //! The way to registries over the product's own network: who is looked up, judged and connected to.
 
 use crate::egress::world::{GENEROUS, World};
+use crate::fixture::Fixture;
 use casemate_artifact::{
-    Anonymous, ConnectError, FetchError, FetchRequest, Reference, RemoteError, Sources, fetch,
+    Anonymous, ConnectError, FetchDeadlines, FetchError, FetchRequest, Phase, Reference,
+    RemoteError, Silent, Sources, fetch,
 };
-use casemate_runtime::{Network, RegistryConnector, ResolveError, TrustRoots};
-use casemate_test_registry::{Registry, Reply, digest};
+use casemate_runtime::{
+    InstallError, InstallRequest, Network, RegistryConnector, ResolveError, TrustRoots,
+};
+use casemate_test_registry::{Registry, Reply, Step, digest};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 const WASM: &[u8] = b"\0asm\x0d\0\x01\0";
 
@@ -180,4 +185,66 @@ fn names_and_addresses_that_lead_nowhere_are_said() {
         "{error}"
     );
     assert!(error.hint().is_some());
+}
+
+#[test]
+fn s183_fifty_pulls_that_stall_hold_up_no_call() {
+    let registry = Registry::plain();
+    registry.put_component("acme/tool", "1", WASM);
+    let half = vec![Step::Send(WASM[..3].to_vec()), Step::Hang];
+    registry.answer_at(digest(WASM), Reply::announcing(8, half));
+    let network = Network::system(TrustRoots::lazy(Vec::new));
+    let deadlines = FetchDeadlines {
+        idle: Duration::from_secs(2),
+        ..FetchDeadlines::default()
+    };
+    let connector = Arc::new(RegistryConnector::new(network));
+    let sources = Sources::with_deadlines(connector, Arc::new(Anonymous), deadlines)
+        .with_plain_http_on_loopback();
+    let fixture = Fixture::with(|builder| builder.sources(sources));
+    fixture.ping();
+    let reference = Reference::parse(&registry.reference("acme/tool:1"), "/".as_ref()).unwrap();
+    std::thread::scope(|scope| {
+        let pulls: Vec<_> = (0..50)
+            .map(|_| {
+                let (runtime, reference) = (&fixture.runtime, reference.clone());
+                scope.spawn(move || {
+                    let planned = runtime.plan_install(InstallRequest::new(reference), &Silent);
+                    planned.map(drop).unwrap_err()
+                })
+            })
+            .collect();
+        let at_layer = || {
+            let seen = registry.seen();
+            let layers = seen.iter().filter(|asked| asked.path().contains("/blobs/"));
+            layers.count()
+        };
+        let start = Instant::now();
+        while at_layer() < 50 {
+            assert!(
+                start.elapsed() < Duration::from_secs(60),
+                "{} are there",
+                at_layer()
+            );
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        for _ in 0..5 {
+            fixture.ping();
+        }
+        assert!(pulls.iter().any(|pull| !pull.is_finished()));
+        for pull in pulls {
+            let InstallError::Fetch(FetchError::Remote { error, .. }) = pull.join().unwrap() else {
+                panic!("another error");
+            };
+            let stalled = matches!(
+                *error,
+                RemoteError::Timeout {
+                    phase: Phase::Idle,
+                    ..
+                }
+            );
+            assert!(stalled, "{error}");
+        }
+    });
+    assert_eq!(fixture.runtime.catalog().problems(), []);
 }
