@@ -41,7 +41,7 @@ impl Listing {
             return Arc::clone(&listed.tools);
         }
         let served = catalog.tools().filter(|tool| self.serves(tool.spec()));
-        let tools: Vec<Tool> = served.map(|tool| described(tool)).collect();
+        let tools: Vec<Tool> = served.map(described).collect();
         let tools = Arc::new(tools);
         *listed = Some(Listed {
             catalog: Arc::clone(catalog),
