@@ -68,9 +68,11 @@ def broken_examples(binary):
             for kind, text in BLOCK.findall(document.read_text()):
                 where = f"{document.relative_to(ROOT)}: the example that starts {text.splitlines()[0].strip()!r}"
                 if kind == "toml":
-                    (home / "casemate" / "config.toml").write_text(text)
+                    # A lock starts with its version, a configuration has none.
+                    file = home / "casemate" / ("casemate.lock" if text.startswith("version") else "config.toml")
+                    file.write_text(text)
                     done = run(binary, home, "list")
-                    (home / "casemate" / "config.toml").unlink()
+                    file.unlink()
                 elif document.name == "trust.md":
                     done = trusted(binary, home, text)
                 else:
