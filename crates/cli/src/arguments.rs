@@ -39,6 +39,12 @@ pub(crate) struct Global {
 pub(crate) enum Command {
     /// Install a component: fetch it, show what it is, bind it to a name
     Add(commands::add::Arguments),
+    /// Take newer builds: show what changes, ask for what grew
+    Update(commands::update::Arguments),
+    /// Go back to what a component was before, with what it was granted then
+    Rollback(commands::rollback::Arguments),
+    /// Install exactly what the lock says, from where it says
+    Sync(commands::sync::Arguments),
     /// Remove a component; its policy is set aside
     Remove(commands::remove::Arguments),
     /// List what is installed and what it may reach
@@ -163,6 +169,28 @@ pub(crate) struct Remote {
     /// Speak plain http to a registry on this machine, such as 127.0.0.1:5000
     #[arg(long)]
     pub(crate) plain_http: bool,
+}
+
+/// Whose word for keyless signatures is believed.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Believed {
+    /// Believe the Sigstore trust root in FILE instead of the one that is built in [default: trust.root of the configuration]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trust_root: Option<PathBuf>,
+}
+
+/// What may be overlooked when a component is installed or replaced.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub(crate) struct Overlook {
+    /// Take it though its signature is not what trust.yaml asks for; the lock and the audit trail say so
+    #[arg(long)]
+    pub(crate) insecure_skip_verify: bool,
+    /// Take it though somebody else signed it than what it replaces, or nobody
+    #[arg(long)]
+    pub(crate) allow_signer_change: bool,
+    /// Take it though it is older than what it replaces
+    #[arg(long)]
+    pub(crate) allow_downgrade: bool,
 }
 
 /// What a run binds and is bound by.

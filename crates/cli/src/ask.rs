@@ -12,6 +12,9 @@ const MAX_ANSWER: u64 = 64;
 /// Longest password that is read, in bytes.
 const MAX_SECRET: u64 = 4096;
 
+/// How often a question is asked that was answered with something else.
+const MAX_TRIES: usize = 3;
+
 /// A person at a terminal: one who types and sees, on the terminal that controls the process.
 pub(crate) struct Person(File);
 
@@ -37,19 +40,37 @@ impl Person {
 
     /// Asks a question that is answered no unless the answer is yes.
     pub(crate) fn agrees(&self, question: &str) -> bool {
+        let answer = self.answer(&format!("{question} [y/N]"));
+        answer.is_some_and(|answer| matches!(answer.as_str(), "y" | "yes"))
+    }
+
+    /// Asks a question that is answered by one of some words or its first letter; asks again a few times if it is not.
+    /// `None` at the end of input.
+    pub(crate) fn chooses<'w>(&self, question: &str, words: &[&'w str]) -> Option<&'w str> {
+        for _ in 0..MAX_TRIES {
+            let answer = self.answer(question)?;
+            let chosen = words.iter().find(|word| {
+                **word == answer || (answer.chars().count() == 1 && word.starts_with(&answer))
+            });
+            if let Some(word) = chosen {
+                return Some(word);
+            }
+        }
+        None
+    }
+
+    /// What is typed after a question, in lower case without space around it; `None` at the end of input.
+    fn answer(&self, question: &str) -> Option<String> {
         // What was typed before the question was seen does not answer it.
-        if tcflush(&self.0, QueueSelector::IFlush).is_err() {
-            return false;
-        }
+        tcflush(&self.0, QueueSelector::IFlush).ok()?;
         let question = crate::print::inert(question);
-        if write!(&self.0, "{question} [y/N] ").is_err() {
-            return false;
-        }
+        write!(&self.0, "{question} ").ok()?;
         let mut answer = String::new();
         let read = BufReader::new(&self.0)
             .take(MAX_ANSWER)
-            .read_line(&mut answer);
-        read.is_ok() && matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
+            .read_line(&mut answer)
+            .ok()?;
+        (read > 0).then(|| answer.trim().to_ascii_lowercase())
     }
 
     /// Asks for a password, which the terminal does not show. `None` where it cannot be hidden or read.

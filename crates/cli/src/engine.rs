@@ -1,6 +1,6 @@
 //! From settings to a running library: ceiling, roots, environment.
 
-use crate::arguments::{Bindings, Remote};
+use crate::arguments::{Believed, Bindings, Remote};
 use crate::environment;
 use crate::error::CommandError;
 use crate::print::inert;
@@ -68,12 +68,15 @@ pub(crate) fn open(
 pub(crate) fn open_to_install(
     settings: &Settings,
     remote: &Remote,
+    believed: &Believed,
     command: &'static str,
 ) -> Result<Opened, CommandError> {
     let sources = Some(sources(settings, remote)?);
+    let own = believed.trust_root.as_ref();
+    let trust_root = own.map(|file| settings.base.join(file));
     let settings = Settings {
         config: Config {
-            trust_root: settings.config.trust_root.clone(),
+            trust_root: trust_root.or_else(|| settings.config.trust_root.clone()),
             ..Config::default()
         },
         ..settings.clone()

@@ -7,7 +7,7 @@ use casemate_artifact::{
 use casemate_policy::{EditError, PolicyError};
 use casemate_runtime::inspect::InspectError;
 use casemate_runtime::value::InvalidArguments;
-use casemate_runtime::{ChangeError, InstallError, OpenError, StartError};
+use casemate_runtime::{ChangeError, InstallError, OpenError, StartError, SyncFailed};
 use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -103,6 +103,8 @@ pub(crate) enum CommandError {
     Arguments(#[from] InvalidArguments),
     #[error(transparent)]
     Serve(#[from] casemate_mcp::ServeError),
+    #[error(transparent)]
+    Sync(#[from] SyncFailed),
 }
 
 impl CommandError {
@@ -169,6 +171,8 @@ impl CommandError {
             Self::PolicyFile(error) => policy_file(error),
             Self::Store(error) => store(error),
             Self::Arguments(_) => (Usage, None),
+            Self::Sync(SyncFailed::Lock(error)) => lock(error),
+            Self::Sync(SyncFailed::Open(error)) => open(error),
         };
         let message = match self {
             // What the compiler said is for the author to know.

@@ -7,7 +7,9 @@
 
 mod arguments;
 mod ask;
+mod changes;
 mod commands;
+mod consent;
 mod engine;
 mod environment;
 mod error;
@@ -21,10 +23,12 @@ mod policy_change;
 mod print;
 mod progress;
 mod report;
+mod review;
 mod roots;
 mod selection;
 mod settings;
 mod shell;
+mod signed;
 mod signing;
 mod trail;
 mod trust;

@@ -109,6 +109,12 @@ impl Page {
         self
     }
 
+    /// What a person reads, without styles.
+    #[cfg(test)]
+    pub(crate) fn plain(&self) -> String {
+        anstream::adapter::strip_str(&self.0).to_string()
+    }
+
     /// Whether nothing was added.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -1,20 +1,22 @@
-//! `add`: install a component under a name, with nothing granted unless a policy is given and confirmed.
+//! `add`: install a component under a name, with nothing granted but what a person picks on the screen or names on the command line.
 
-use crate::arguments::{Format, Remote};
-use crate::ask::{Person, confirm_widening};
+use crate::arguments::{Believed, Format, Overlook, Remote};
 use crate::engine;
 use crate::error::{CommandError, ExitStatus};
-use crate::inspection::{Inspection, done, size};
+use crate::inspection::{done, size};
 use crate::location::author_wit;
-use crate::print::{BAD, CAUTION, Page, Printer};
-use crate::progress::{during, is_shown};
+use crate::print::{Page, Printer};
+use crate::progress::{Arriving, during, is_shown};
+use crate::review::{Review, Want};
 use crate::settings::Settings;
-use casemate_artifact::{Reference, Silent, read_policy_file, read_policy_path};
-use casemate_policy::{ComponentName, Policy, widens};
+use crate::signed::Signed;
+use crate::trail;
+use casemate_artifact::{Reference, read_policy_path};
+use casemate_policy::{ComponentName, Policy, Signer};
 use casemate_runtime::compile::Compiled;
 use casemate_runtime::{InstallError, InstallPlan, InstallRequest, Runtime};
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::path::PathBuf;
 
 /// Bytes of a component from which on a person is told what compiling it costs.
@@ -24,12 +26,15 @@ const LARGE: u64 = 1 << 20;
 pub(crate) struct Arguments {
     /// Path of a component, or a URL: oci://REGISTRY/REPOSITORY[:TAG][@DIGEST], https://…#DIGEST, file://…
     reference: String,
-    /// Its name here, and the beginning of its tools' names [default: after the file]
+    /// Its name here, and the beginning of its tools' names [default: after the file or repository]
     #[arg(long)]
     name: Option<ComponentName>,
     /// Give it this policy, once confirmed
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
+    /// Grant all that it asks for, once confirmed
+    #[arg(long, conflicts_with = "policy")]
+    grant_requested: bool,
     /// WIT text of the author, a file or a directory, for descriptions
     #[arg(long, value_name = "PATH")]
     wit: Option<PathBuf>,
@@ -37,7 +42,11 @@ pub(crate) struct Arguments {
     #[arg(long)]
     yes: bool,
     #[command(flatten)]
+    overlook: Overlook,
+    #[command(flatten)]
     remote: Remote,
+    #[command(flatten)]
+    believed: Believed,
     #[command(flatten)]
     format: Format,
 }
@@ -48,66 +57,69 @@ pub(crate) fn run(
     printer: &Printer,
 ) -> Result<ExitStatus, CommandError> {
     let reference = Reference::parse(&arguments.reference, &settings.base)?;
-    let policy = match &arguments.policy {
-        Some(file) => Some(read_policy(&settings.base.join(file))?),
-        None => None,
+    let want = match &arguments.policy {
+        Some(file) => {
+            let (text, policy) = read_policy(&settings.base.join(file))?;
+            Want::File(text, Box::new(policy))
+        }
+        None if arguments.grant_requested => Want::Requested,
+        None => Want::Picked,
     };
+    let by_flag = !matches!(want, Want::Picked);
     let docs = match &arguments.wit {
         Some(path) => Some(author_wit(settings, path)?),
         None => None,
     };
-    let opened = engine::open_to_install(settings, &arguments.remote, "add")?;
-    let plan = during("reading", || {
-        let request = InstallRequest {
-            name: arguments.name.clone(),
-            author_wit: docs,
-            ..InstallRequest::new(reference)
-        };
-        opened.runtime.plan_install(request, &Silent)
-    })?;
-
-    let mut what = Inspection {
-        component: plan.inspected(),
-        name: Some(plan.name()),
-        source: plan.source(),
-    }
-    .page();
-    what.end()
-        .page(&granted(settings, &plan, policy.as_ref()))
-        .end();
-    confirm(
-        arguments,
-        settings,
-        printer,
-        &plan,
-        policy.as_ref().map(|(_, policy)| policy),
-        &what,
-    )?;
+    let opened = engine::open_to_install(settings, &arguments.remote, &arguments.believed, "add")?;
+    let request = InstallRequest {
+        name: arguments.name.clone(),
+        author_wit: docs,
+        skip_verification: arguments.overlook.insecure_skip_verify,
+        allow_signer_change: arguments.overlook.allow_signer_change,
+        allow_downgrade: arguments.overlook.allow_downgrade,
+        ..InstallRequest::new(reference)
+    };
+    let plan = opened.runtime.plan_install(request, &Arriving::new())?;
+    let ceiling = opened.ceiling_policy()?;
+    let review = Review::of(settings, &plan, ceiling.as_ref(), false);
+    let what = review.page(settings, &want);
+    let text = review.decide(settings, printer, want, arguments.yes, &what)?;
+    review.is_current(settings)?;
 
     let name = plan.name().clone();
-    let digest = *plan.inspected().digest();
-    let tools = plan.tool_names().to_vec();
+    let mut added = json!({
+        "added": name.as_str(),
+        "digest": plan.inspected().digest().to_string(),
+        "tools": plan.tool_names(),
+        "bytes": plan.inspected().bytes_len(),
+        "source": plan.source(),
+        "manifest": plan.manifest().map(ToString::to_string),
+        "version": plan.version(),
+        "signature": Signed::of(&plan).json(),
+        "requested": review.json(),
+        "granted": text.is_some(),
+    });
+    let (digest, tools) = (*plan.inspected().digest(), plan.tool_names().len());
     let bytes = plan.inspected().bytes_len();
-    let text = policy.as_ref().map(|(text, _)| text.as_str());
-    let compiled = install(&opened.runtime, plan, text, printer)?;
+    let events = events(&plan, "add", text.is_some() && by_flag);
+    let compiled = install(&opened.runtime, plan, text.as_deref(), printer)?;
+    for (event, facts) in events {
+        trail::record(settings, event, facts)?;
+    }
 
     if arguments.format.json {
         let compiled = compiled.map(|Compiled { time, native_bytes }| {
             json!({ "milliseconds": time.as_millis(), "native_bytes": native_bytes })
         });
-        printer.json(&json!({
-            "added": name.as_str(),
-            "digest": digest.to_string(),
-            "tools": tools,
-            "bytes": bytes,
-            "compiled": compiled,
-        }))?;
+        if let Value::Object(facts) = &mut added {
+            facts.insert("compiled".to_owned(), json!(compiled));
+        }
+        printer.json(&added)?;
         return Ok(ExitStatus::Ok);
     }
     let mut page = done(&format!(
-        "added {name} ({}) with {} tools",
-        digest.short(),
-        tools.len()
+        "added {name} ({}) with {tools} tools",
+        digest.short()
     ));
     if bytes >= LARGE {
         page.line(&cost(compiled));
@@ -124,8 +136,49 @@ pub(crate) fn run(
     Ok(ExitStatus::Ok)
 }
 
+/// What of a plan an auditor should see once it is done.
+pub(crate) fn events(
+    plan: &InstallPlan,
+    command: &str,
+    granted_by_flag: bool,
+) -> Vec<(&'static str, Value)> {
+    let mut facts = json!({
+        "command": command,
+        "component": plan.name().as_str(),
+        "digest": plan.inspected().digest().to_string(),
+        "source": plan.source(),
+        "signer": plan.signer().map(Signer::to_string),
+    });
+    if let (Value::Object(facts), Some(previous)) = (&mut facts, plan.previous()) {
+        facts.insert("before".to_owned(), json!(previous.digest.to_string()));
+    }
+    let mut events = Vec::new();
+    if plan.verification_skipped() {
+        events.push(("verification-skipped", facts.clone()));
+    }
+    if let Some(change) = plan.signer_change() {
+        let mut facts = facts.clone();
+        if let Value::Object(facts) = &mut facts {
+            facts.insert("signer_before".to_owned(), json!(change.before.to_string()));
+        }
+        events.push(("signer-changed", facts));
+    }
+    if plan.rollback().is_none() && plan.downgrade().is_some() {
+        events.push(("downgraded", facts.clone()));
+    }
+    if granted_by_flag {
+        events.push(("granted-by-flag", facts.clone()));
+    }
+    match command {
+        "update" => events.push(("updated", facts)),
+        "rollback" => events.push(("rolled-back", facts)),
+        _ => {}
+    }
+    events
+}
+
 /// Installs with a word about what takes so long, where it does.
-fn install(
+pub(crate) fn install(
     runtime: &Runtime,
     plan: InstallPlan,
     policy: Option<&str>,
@@ -161,114 +214,4 @@ fn read_policy(path: &std::path::Path) -> Result<(String, Policy), CommandError>
         error,
     })?;
     Ok((file.text, policy))
-}
-
-/// What it would be granted, for a person.
-fn granted(settings: &Settings, plan: &InstallPlan, policy: Option<&(String, Policy)>) -> Page {
-    let mut page = Page::default();
-    page.heading("Granted");
-    match policy {
-        Some((_, policy)) => {
-            for rule in policy.rules() {
-                page.text("  ").word(&rule.text);
-                if let Some(tool) = &rule.tool {
-                    page.text(", only for the tool ").word(tool);
-                }
-                page.end();
-            }
-            if policy.rules().iter().all(|rule| rule.tool.is_some()) {
-                page.line("  nothing");
-            }
-            for warning in policy.warnings() {
-                page.warning(&warning.to_string());
-            }
-        }
-        None if settings
-            .home
-            .policy_file(plan.name())
-            .symlink_metadata()
-            .is_ok() =>
-        {
-            page.text("  what ")
-                .word(&settings.home.policy_file(plan.name()).display().to_string())
-                .line(" says");
-        }
-        None => {
-            page.line("  nothing: no files, no network, no variables");
-        }
-    }
-    if let Some(previous) = plan.previous() {
-        page.end().heading("Replaces");
-        page.text(&format!("  {} from ", previous.digest.short()))
-            .word(&previous.source)
-            .end();
-        if !previous.same_source {
-            page.text("  ")
-                .styled(CAUTION, "it comes from another place")
-                .end();
-        }
-        if !previous.grown.is_empty() {
-            let grown: Vec<&str> = previous
-                .grown
-                .iter()
-                .map(|capability| capability.as_str())
-                .collect();
-            page.text("  ")
-                .styled(BAD, "it can now ask for")
-                .text(&format!(" {}", grown.join(", ")))
-                .end();
-        }
-    }
-    page
-}
-
-/// Asks the person: always when something is widened, otherwise on a terminal only.
-fn confirm(
-    arguments: &Arguments,
-    settings: &Settings,
-    printer: &Printer,
-    plan: &InstallPlan,
-    new: Option<&Policy>,
-    what: &Page,
-) -> Result<(), CommandError> {
-    let name = plan.name();
-    // A policy of that name that cannot be read or does not load could grant anything.
-    let present = match read_policy_file(&settings.home, name) {
-        Ok(None) => Some(Policy::empty()),
-        Ok(Some(file)) => Policy::parse(&file.text).ok(),
-        Err(_) => None,
-    };
-    let grants = present
-        .as_ref()
-        .is_none_or(|policy| widens(&Policy::empty(), policy));
-    let inherits = match plan.previous() {
-        // Somebody wrote a policy for a name that nothing had.
-        None => new.is_none(),
-        Some(previous) => {
-            previous.digest != *plan.inspected().digest()
-                && (!previous.grown.is_empty() || !previous.same_source)
-        }
-    };
-    let old = match (present, plan.previous()) {
-        (Some(policy), Some(_)) => policy,
-        _ => Policy::empty(),
-    };
-    let question = match plan.previous() {
-        Some(_) => format!("Replace {name} and let it do this?"),
-        None => format!("Add {name} and let it do this?"),
-    };
-    let widening = new.is_some_and(|new| widens(&old, new));
-    if widening || (grants && inherits) {
-        return confirm_widening(settings, printer, arguments.yes, what, &question);
-    }
-    printer.note(what);
-    if arguments.yes {
-        return Ok(());
-    }
-    match Person::present() {
-        Some(person) if !person.agrees(&format!("Add {name}?")) => {
-            Err(CommandError::denied("not confirmed; nothing was changed"))
-        }
-        Some(_) | None => Ok(()),
-    }
 }

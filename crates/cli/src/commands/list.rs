@@ -6,7 +6,8 @@ use crate::error::{CommandError, ExitStatus};
 use crate::inspection::reach_in_words;
 use crate::print::{Page, Printer};
 use crate::settings::Settings;
-use casemate_artifact::LockFile;
+use casemate_artifact::{LockEntry, LockFile};
+use casemate_policy::Signer;
 use casemate_runtime::{Catalog, Problem};
 use clap::Args;
 use serde_json::{Value, json};
@@ -49,6 +50,10 @@ pub(crate) fn run(
                     "name": name.as_str(),
                     "digest": entry.digest.to_string(),
                     "source": entry.source,
+                    "manifest": entry.manifest.map(|digest| digest.to_string()),
+                    "version": entry.version,
+                    "signer": entry.signer.as_ref().map(ToString::to_string),
+                    "verification_skipped": entry.verification_skipped,
                     "added": entry.added,
                     "tools": tools_of(&catalog, name.as_str()),
                     "served": reach.is_some(),
@@ -69,9 +74,17 @@ pub(crate) fn run(
     }
     let mut page = Page::default();
     let mut rows = vec![
-        ["NAME", "TOOLS", "MAY REACH", "DIGEST", "FROM"]
-            .map(str::to_owned)
-            .to_vec(),
+        [
+            "NAME",
+            "TOOLS",
+            "MAY REACH",
+            "DIGEST",
+            "VERSION",
+            "SIGNED BY",
+            "FROM",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
     ];
     for (name, entry) in &lock.components {
         let reach = match catalog.grant(name) {
@@ -83,6 +96,8 @@ pub(crate) fn run(
             tools_of(&catalog, name.as_str()).len().to_string(),
             reach,
             entry.digest.short(),
+            entry.version.clone().unwrap_or_else(|| "-".to_owned()),
+            signed_by(entry),
             entry.source.clone(),
         ]);
     }
@@ -95,6 +110,20 @@ pub(crate) fn run(
     printer.data(&page)?;
     printer.note(&problems(settings, &catalog));
     Ok(ExitStatus::Ok)
+}
+
+/// Who signed what is installed, in the width of a table; `inspect` says it in full.
+fn signed_by(entry: &LockEntry) -> String {
+    let signer = match &entry.signer {
+        None if entry.source.starts_with("file:") => "-".to_owned(),
+        None => "unsigned".to_owned(),
+        Some(Signer::Key { fingerprint }) => format!("key {}", fingerprint.short()),
+        Some(Signer::Identity { san, .. }) => san.to_string(),
+    };
+    match entry.verification_skipped {
+        true => format!("{signer} (NOT VERIFIED)"),
+        false => signer,
+    }
 }
 
 fn tools_of(catalog: &Catalog, component: &str) -> Vec<String> {

@@ -17,8 +17,11 @@ pub(crate) mod policy;
 pub(crate) mod push;
 pub(crate) mod remove;
 pub(crate) mod report;
+pub(crate) mod rollback;
 pub(crate) mod serve;
 pub(crate) mod sign;
+pub(crate) mod sync;
+pub(crate) mod update;
 pub(crate) mod verify;
 
 use crate::arguments::{Cli, Command};
@@ -45,6 +48,9 @@ fn with_settings(
 ) -> Result<ExitStatus, CommandError> {
     match command {
         Command::Add(arguments) => add::run(&arguments, settings, printer),
+        Command::Update(arguments) => update::run(&arguments, settings, printer),
+        Command::Rollback(arguments) => rollback::run(&arguments, settings, printer),
+        Command::Sync(arguments) => sync::run(&arguments, settings, printer),
         Command::Remove(arguments) => remove::run(&arguments, settings, printer),
         Command::List(arguments) => list::run(&arguments, settings, printer),
         Command::Inspect(arguments) => inspect::run(&arguments, settings, printer),

@@ -9,6 +9,9 @@ fn help() {
     for command in [
         "",
         "add",
+        "update",
+        "rollback",
+        "sync",
         "remove",
         "list",
         "inspect",
@@ -20,6 +23,7 @@ fn help() {
         "policy show",
         "policy check",
         "policy explain",
+        "policy lock",
         "call",
         "serve",
         "sign",
@@ -49,6 +53,9 @@ fn help() {
 
     Commands:
       add            Install a component: fetch it, show what it is, bind it to a name
+      update         Take newer builds: show what changes, ask for what grew
+      rollback       Go back to what a component was before, with what it was granted then
+      sync           Install exactly what the lock says, from where it says
       remove         Remove a component; its policy is set aside
       list           List what is installed and what it may reach
       inspect        Show what a component is and could ask for, without running it
@@ -91,17 +98,87 @@ fn help() {
                    https://…#DIGEST, file://…
 
     Options:
-          --home <DIR>     Keep configuration and data in DIR [default: $CASEMATE_HOME, else the XDG
-                           directories]
-          --name <NAME>    Its name here, and the beginning of its tools' names [default: after the
-                           file]
-          --policy <FILE>  Give it this policy, once confirmed
-      -v, --verbose...     Log more to standard error; twice for everything
-          --wit <PATH>     WIT text of the author, a file or a directory, for descriptions
-          --yes            Ask nothing; grants nothing either
-          --plain-http     Speak plain http to a registry on this machine, such as 127.0.0.1:5000
-          --json           Print JSON
-      -h, --help           Print help
+          --home <DIR>            Keep configuration and data in DIR [default: $CASEMATE_HOME, else the
+                                  XDG directories]
+          --name <NAME>           Its name here, and the beginning of its tools' names [default: after
+                                  the file or repository]
+          --policy <FILE>         Give it this policy, once confirmed
+      -v, --verbose...            Log more to standard error; twice for everything
+          --grant-requested       Grant all that it asks for, once confirmed
+          --wit <PATH>            WIT text of the author, a file or a directory, for descriptions
+          --yes                   Ask nothing; grants nothing either
+          --insecure-skip-verify  Take it though its signature is not what trust.yaml asks for; the lock
+                                  and the audit trail say so
+          --allow-signer-change   Take it though somebody else signed it than what it replaces, or
+                                  nobody
+          --allow-downgrade       Take it though it is older than what it replaces
+          --plain-http            Speak plain http to a registry on this machine, such as 127.0.0.1:5000
+          --trust-root <FILE>     Believe the Sigstore trust root in FILE instead of the one that is
+                                  built in [default: trust.root of the configuration]
+          --json                  Print JSON
+      -h, --help                  Print help
+
+    $ casemate update --help
+    Take newer builds: show what changes, ask for what grew
+
+    Usage: casemate update [OPTIONS] [NAMES]...
+
+    Arguments:
+      [NAMES]...  The components [default: all]
+
+    Options:
+          --check                 Change nothing; exit with 1 and the difference if anything would
+                                  change
+          --home <DIR>            Keep configuration and data in DIR [default: $CASEMATE_HOME, else the
+                                  XDG directories]
+      -v, --verbose...            Log more to standard error; twice for everything
+          --yes                   Ask nothing; takes only what changes neither tools nor reach nor
+                                  requests nor signer
+          --insecure-skip-verify  Take it though its signature is not what trust.yaml asks for; the lock
+                                  and the audit trail say so
+          --allow-signer-change   Take it though somebody else signed it than what it replaces, or
+                                  nobody
+          --allow-downgrade       Take it though it is older than what it replaces
+          --plain-http            Speak plain http to a registry on this machine, such as 127.0.0.1:5000
+          --trust-root <FILE>     Believe the Sigstore trust root in FILE instead of the one that is
+                                  built in [default: trust.root of the configuration]
+          --json                  Print JSON
+      -h, --help                  Print help
+
+    $ casemate rollback --help
+    Go back to what a component was before, with what it was granted then
+
+    Usage: casemate rollback [OPTIONS] <NAME>
+
+    Arguments:
+      <NAME>  The component
+
+    Options:
+          --home <DIR>         Keep configuration and data in DIR [default: $CASEMATE_HOME, else the XDG
+                               directories]
+          --yes                Ask nothing; returns no permission either
+          --plain-http         Speak plain http to a registry on this machine, such as 127.0.0.1:5000
+      -v, --verbose...         Log more to standard error; twice for everything
+          --trust-root <FILE>  Believe the Sigstore trust root in FILE instead of the one that is built
+                               in [default: trust.root of the configuration]
+          --json               Print JSON
+      -h, --help               Print help
+
+    $ casemate sync --help
+    Install exactly what the lock says, from where it says
+
+    Usage: casemate sync [OPTIONS]
+
+    Options:
+          --check              Change nothing; exit with 1 if anything is missing
+          --home <DIR>         Keep configuration and data in DIR [default: $CASEMATE_HOME, else the XDG
+                               directories]
+          --plain-http         Speak plain http to a registry on this machine, such as 127.0.0.1:5000
+      -v, --verbose...         Log more to standard error; twice for everything
+          --trust-root <FILE>  Believe the Sigstore trust root in FILE instead of the one that is built
+                               in [default: trust.root of the configuration]
+          --json               Print JSON
+      -h, --help               Print help
 
     $ casemate remove --help
     Remove a component; its policy is set aside
@@ -290,6 +367,7 @@ fn help() {
       show     Show what a component may do: rules, folders, limits, warnings
       check    Check that a policy loads and can be enforced
       explain  Say whether something is allowed, by which rule, and what would change it
+      lock     Note in the lock that policies are as they should be, for `serve --frozen`
       help     Print this message or the help of the given subcommand(s)
 
     Options:
@@ -369,6 +447,21 @@ fn help() {
                                   trail says so
           --json                  Print JSON
       -h, --help                  Print help
+
+    $ casemate policy lock --help
+    Note in the lock that policies are as they should be, for `serve --frozen`
+
+    Usage: casemate policy lock [OPTIONS] [NAMES]...
+
+    Arguments:
+      [NAMES]...  The components [default: all]
+
+    Options:
+          --home <DIR>  Keep configuration and data in DIR [default: $CASEMATE_HOME, else the XDG
+                        directories]
+          --json        Print JSON
+      -v, --verbose...  Log more to standard error; twice for everything
+      -h, --help        Print help
 
     $ casemate call --help
     Call a tool once, the way an MCP client would
@@ -565,8 +658,7 @@ fn help() {
 fn the_commands_are_those_of_this_release() {
     let sandbox = Sandbox::new();
     for command in [
-        "update", "rollback", "sync", "report", "requests", "approve", "secret", "selftest",
-        "learn", "new", "build", "push",
+        "report", "requests", "approve", "secret", "selftest", "learn", "new", "build", "push",
     ] {
         sandbox.run(&[command]).exits(2);
     }

@@ -12,7 +12,9 @@ mod bad_input;
 mod bindings;
 #[path = "../../../runtime/tests/common/mod.rs"]
 mod common;
+mod consenting;
 mod daily;
+mod desk;
 mod ending;
 mod explained;
 mod frozen;
@@ -31,4 +33,5 @@ mod serve;
 mod shown;
 mod signing;
 mod trusted_files;
+mod updating;
 mod widening;

@@ -296,8 +296,8 @@ fn list() {
         insta::assert_snapshot!(run.shown(), @r#"
     exit 0
     --- stdout
-      NAME   TOOLS  MAY REACH  DIGEST        FROM
-      notes  7      nothing    [DIGEST]  file:[REPO]/examples/rust/notes.wasm
+      NAME   TOOLS  MAY REACH  DIGEST        VERSION  SIGNED BY  FROM
+      notes  7      nothing    [DIGEST]  -        -          file:[REPO]/examples/rust/notes.wasm
       notes_append_line
       notes_convert_time
       notes_current_time

@@ -1,7 +1,8 @@
-//! `policy show | check | explain`: what is in force, whether it loads, and why it decides as it does.
+//! `policy show | check | explain | lock`: what is in force, whether it loads, why it decides as it does, and that it is meant so.
 
 mod check;
 mod explain;
+mod lock;
 mod show;
 
 use crate::arguments::Bindings;
@@ -32,6 +33,8 @@ enum PolicyCommand {
     Check(check::Arguments),
     /// Say whether something is allowed, by which rule, and what would change it
     Explain(explain::Arguments),
+    /// Note in the lock that policies are as they should be, for `serve --frozen`
+    Lock(lock::Arguments),
 }
 
 pub(crate) fn run(
@@ -43,6 +46,7 @@ pub(crate) fn run(
         PolicyCommand::Show(arguments) => show::run(arguments, settings, printer),
         PolicyCommand::Check(arguments) => check::run(arguments, settings, printer),
         PolicyCommand::Explain(arguments) => explain::run(arguments, settings, printer),
+        PolicyCommand::Lock(arguments) => lock::run(arguments, settings, printer),
     }
 }
 
