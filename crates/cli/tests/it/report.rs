@@ -767,3 +767,61 @@ fn paths_within_the_directory_are_told_and_others_are_not() {
     assert!(Path::new(&absolute).is_absolute());
     assert_eq!(uri(&absolute), "dice.wasm");
 }
+
+#[test]
+fn what_a_registry_has_is_judged_with_its_manifest_its_request_and_its_signatures() {
+    let sandbox = Sandbox::new();
+    write_good(&sandbox);
+    let registry = casemate_test_registry::Registry::plain();
+    let reference = registry.reference("acme/dice:1");
+    std::fs::write(sandbox.path("work/broad.yaml"), BROAD).unwrap();
+    let run = |arguments: &[&str]| sandbox.run(arguments);
+    run(&[
+        "push",
+        &reference,
+        "dice.wasm",
+        "--plain-http",
+        "--policy",
+        "broad.yaml",
+        "--annotation",
+        "org.opencontainers.image.description=Throws dice, also into files.",
+    ])
+    .exits(0);
+    let rules = |report: &Value| -> Vec<String> {
+        let findings = report["findings"].as_array().unwrap().iter();
+        findings
+            .map(|finding| {
+                format!(
+                    "{} {}",
+                    finding["rule"].as_str().unwrap(),
+                    finding["where"].as_str().unwrap()
+                )
+            })
+            .collect()
+    };
+    let report = json(&sandbox, &[&reference, "--plain-http"]);
+    assert_eq!(report["name"], reference);
+    assert_eq!(report["source"], reference);
+    assert_eq!(
+        report["purpose"]["description"],
+        "Throws dice, also into files."
+    );
+    let found = rules(&report);
+    for rule in [
+        "reach.files-directories policy layer, line 5: permissions.storage.allow[0]",
+        "reach.unreachable policy layer, line 5: permissions.storage.allow[0]",
+        "provenance.unsigned source",
+        "provenance.unpinned source",
+    ] {
+        assert!(found.iter().any(|own| own == rule), "{rule}: {found:?}");
+    }
+    // The request limits nothing: what it asks for is not in force.
+    assert!(
+        !found.iter().any(|rule| rule.starts_with("limits.")),
+        "{found:?}"
+    );
+    // Installed, it is pinned; what was merely asked for is not granted.
+    run(&["add", &reference, "--plain-http", "--yes", "--name", "dice"]).exits(0);
+    let installed = rules(&json(&sandbox, &["dice"]));
+    assert_eq!(installed, ["provenance.unsigned source"], "{installed:?}");
+}
