@@ -265,7 +265,8 @@ def published(check, registry, author):
         types,
     )
     config = json.loads(registry.ask("GET", f"acme/notes/blobs/{manifest['config']['digest']}")[2])
-    check("… and the configuration of a component", (config["architecture"], config["os"], len(config["layerDigests"])) == ("wasm", "wasip2", 3), config)
+    found = (config["architecture"], config["os"], len(config["layerDigests"]))
+    check("… and the configuration of a component", found == ("wasm", "wasip2", 3), config)
     again = author.run(*words, "--plain-http").json()
     check("pushed again it is the same, and nothing is sent", (again["manifest"], again["blobs"]["sent"]) == (digest, 0), again)
 
@@ -302,7 +303,8 @@ def added(check, registry, author, user, digest):
     check("… who signed it", str(entry.get("signer", "")).startswith("key sha256:"), entry)
     check("… the evidence", str(entry.get("evidence", "")).startswith("sha256:"), entry)
     check("… and the version", entry.get("version") == "1.2.0", entry)
-    check("what the author asked for is not granted", not (user.home / "policies/notes.yaml").exists() or "fs:///data" not in (user.home / "policies/notes.yaml").read_text())
+    policy = user.home / "policies/notes.yaml"
+    check("what the author asked for is not granted", not policy.exists() or "fs:///data" not in policy.read_text())
     shown = user.run("inspect", "notes", "--json")
     check("its tools have the author's words", shown.code == 0 and any(tool["description"] for tool in shown.json()["tools"]), shown)
     offline = user.run("verify", "notes")
