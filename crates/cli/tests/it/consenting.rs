@@ -112,8 +112,6 @@ fn a_script_is_granted_what_is_requested_only_where_the_configuration_says_so() 
         .map(|(event, _)| event)
         .collect();
     assert_eq!(granted, ["granted-by-flag"]);
-    // The ceiling cuts it.
-    std::fs::write(sandbox.path("work/ceiling.yaml"), "version: \"1.0\"\n").unwrap();
 }
 
 #[test]
