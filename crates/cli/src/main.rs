@@ -14,6 +14,7 @@ mod engine;
 mod environment;
 mod error;
 mod findings;
+mod grade;
 mod inspection;
 mod listen;
 mod location;

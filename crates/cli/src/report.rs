@@ -10,7 +10,7 @@ pub(crate) use badge::badge;
 pub(crate) use json::json;
 pub(crate) use markdown::markdown;
 pub(crate) use sarif::{Locations, relative, sarif};
-pub(crate) use text::page;
+pub(crate) use text::{page, style};
 
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,7 @@ use crate::consent::answer::{self, Answer};
 use crate::consent::{Asked, Meaning, Offer, names_of_tools, screen};
 use crate::error::CommandError;
 use crate::findings;
+use crate::grade;
 use crate::inspection::Inspection;
 use crate::print::{BAD, CAUTION, Page, Printer};
 use crate::settings::Settings;
@@ -27,6 +28,7 @@ pub(crate) enum Want {
 /// A plan beside what is granted now.
 pub(crate) struct Review<'p> {
     plan: &'p InstallPlan,
+    ceiling: Option<&'p Policy>,
     /// The policy file as it is; `None` where it cannot be read or does not load, so that it could grant anything.
     present: Option<(String, Policy)>,
     /// Whether there is a policy file.
@@ -40,7 +42,7 @@ impl<'p> Review<'p> {
     pub(crate) fn of(
         settings: &Settings,
         plan: &'p InstallPlan,
-        ceiling: Option<&Policy>,
+        ceiling: Option<&'p Policy>,
         growth: bool,
     ) -> Self {
         let name = plan.name();
@@ -71,6 +73,7 @@ impl<'p> Review<'p> {
         };
         Self {
             plan,
+            ceiling,
             has_file: settings.home.policy_file(name).symlink_metadata().is_ok(),
             present,
             asked,
@@ -102,7 +105,7 @@ impl<'p> Review<'p> {
             source: plan.source(),
         }
         .page();
-        self.judged(&mut page);
+        self.judged(settings, &mut page, Some(want));
         page.end().page(&self.granted(settings, want));
         self.replaces(&mut page);
         page.end();
@@ -110,7 +113,7 @@ impl<'p> Review<'p> {
     }
 
     /// The screen of an update: what changes, and what of it is asked.
-    pub(crate) fn update_page(&self) -> Page {
+    pub(crate) fn update_page(&self, settings: &Settings) -> Page {
         let plan = self.plan;
         let mut page = Page::default();
         page.heading(plan.name().as_str());
@@ -144,18 +147,26 @@ impl<'p> Review<'p> {
                     .line(" so nothing can be compared");
             }
         }
-        self.judged(&mut page);
+        self.judged(settings, &mut page, None);
         page.end();
         page
     }
 
-    /// Signatures, findings in texts, and the request.
-    fn judged(&self, page: &mut Page) {
+    /// Signatures, findings in texts, the grade under what would be granted without an answer, and the request.
+    fn judged(&self, settings: &Settings, page: &mut Page, want: Option<&Want>) {
         findings::texts(page, self.plan.inspected().text_findings());
         let signed = Signed::of(self.plan).page();
         if !signed.is_empty() {
             page.end().page(&signed);
         }
+        let granted = match want {
+            Some(Want::File(_, policy)) => Some(&**policy),
+            Some(Want::Picked | Want::Requested) | None => {
+                self.present.as_ref().map(|(_, policy)| policy)
+            }
+        };
+        let report = grade::of_plan(settings, self.plan, granted, self.ceiling);
+        page.end().page(&grade::page(&report));
         if let Some(asked) = &self.asked {
             page.end().page(&screen::page(asked, self.offer.as_ref()));
         }

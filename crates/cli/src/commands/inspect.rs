@@ -47,8 +47,11 @@ pub(crate) fn run(
         name: found.name.as_ref(),
         source: found.artifact.identity().source(),
     };
+    let kept = found.entry.as_ref().and_then(|entry| entry.request);
+    let kept = kept.map(|digest| settings.home.store().get_policy(&digest));
+    let kept = kept.transpose()?;
     let layer = found.package.as_ref().and_then(Package::policy);
-    let requests = requested::of(&inspected, layer);
+    let requests = requested::of(&inspected, layer.or(kept.as_deref()));
     let permissions = permissions(settings, &found, &requests)?;
     let provenance = provenance(settings, &found)?;
     let texts = findings::all_texts(&inspected, found.package.as_ref());
@@ -155,7 +158,7 @@ fn provenance(
         }
         (None, None) => return Ok(None),
     };
-    let verifier = Verifier::load(&settings.home, None)?;
+    let verifier = Verifier::load(&settings.home, settings.config.trust_root.as_deref())?;
     let of = manifest
         .as_ref()
         .unwrap_or(found.artifact.identity().digest());

@@ -3,22 +3,19 @@
 use crate::arguments::{Bindings, Remote};
 use crate::engine;
 use crate::error::{CommandError, ExitStatus};
+use crate::grade;
 use crate::location::{Found, author_wit, find, installed};
 use crate::print::Printer;
 use crate::report::{self, Locations};
 use crate::settings::Settings;
-use casemate_artifact::{
-    Evidence, LockEntry, Package, Reference, Verdict, Verifier, read_policy_path,
-};
-use casemate_policy::{Admission, ArtifactIdentity, Digest, Limits, Policy, Tenant};
+use casemate_artifact::{Evidence, LockEntry, Package, Reference, Verifier, read_policy_path};
+use casemate_policy::{Digest, Limits, Policy};
 use casemate_runtime::inspect::reached::Reached;
 use casemate_runtime::inspect::{InspectedComponent, IntakeLimits, inspect};
-use casemate_runtime::report::{
-    Grade, Metadata, Provenance, Report, ReportInput, Signature, Source,
-};
-use casemate_runtime::requested::{self, RequestOrigin};
+use casemate_runtime::report::{Grade, Metadata, Provenance, Report, ReportInput};
+use casemate_runtime::requested;
 use clap::{Args, ValueEnum};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
@@ -85,7 +82,7 @@ pub(crate) fn run(
     input.granted = judged.policy.as_ref();
     input.requested = requests
         .iter()
-        .map(|request| (where_asked(request.origin), request.text.as_str()))
+        .map(|request| (grade::where_asked(request.origin), request.text.as_str()))
         .collect();
     input.limits = judged.limits;
     input.provenance = origin.provenance;
@@ -126,7 +123,7 @@ impl Judged {
         if let Some(path) = &arguments.policy {
             let policy = engine::policy_of(&settings.base.join(path))?;
             return Ok(Self {
-                limits: limits_of(&policy, None),
+                limits: grade::limits_of(&policy, None),
                 policy: Some(policy),
                 location: Some(report::relative(path)),
             });
@@ -146,7 +143,7 @@ impl Judged {
         let ceiling = engine::ceiling_in_force(settings, &Bindings::default())?;
         let written = policy.clone().unwrap_or_default();
         Ok(Self {
-            limits: limits_of(&written, ceiling.as_ref()),
+            limits: grade::limits_of(&written, ceiling.as_ref()),
             location: policy.as_ref().map(|_| format!("policies/{name}.yaml")),
             policy,
         })
@@ -212,10 +209,11 @@ impl Origin {
             let limits = IntakeLimits::default();
             Ok::<_, CommandError>(inspect(bytes.bytes(), docs.as_deref(), &limits)?)
         });
+        let layer = entry.request.map(|digest| store.get_policy(&digest));
         Ok(Self {
             provenance,
             annotations,
-            layer: None,
+            layer: layer.transpose()?,
             previous: previous.transpose()?,
         })
     }
@@ -249,44 +247,16 @@ fn provenance(
     manifest: &Digest,
     evidence: &Evidence,
 ) -> Result<Provenance, CommandError> {
-    let (source, place, pinned) = match reference {
+    let place = match reference {
         Reference::File(_) => return Ok(Provenance::file()),
-        Reference::Https(https) => (
-            Source::Https(reference.to_string()),
-            https.place(),
-            https.digest().is_some(),
-        ),
-        Reference::Oci(oci) => (
-            Source::Registry(reference.to_string()),
-            oci.repository_name(),
-            oci.digest().is_some(),
-        ),
-        other => (
-            Source::Registry(other.to_string()),
-            other.to_string(),
-            false,
-        ),
+        Reference::Https(https) => https.place(),
+        Reference::Oci(oci) => oci.repository_name(),
+        other => other.to_string(),
     };
     let root = settings.config.trust_root.as_deref();
     let verifier = Verifier::load(&settings.home, root)?;
-    let signature = match verifier.verify(&place, manifest, evidence).verdict() {
-        Verdict::Unsigned => Signature::None,
-        Verdict::Signed(signer) => Signature::Untrusted {
-            signer: signer.to_string(),
-        },
-        Verdict::Trusted { signer, rule } => Signature::Trusted {
-            signer: signer.to_string(),
-            rule: rule.clone(),
-        },
-        Verdict::Warned { why, .. } => Signature::Warned { why: why.clone() },
-        Verdict::Refused { why, .. } => Signature::Refused { why: why.clone() },
-    };
-    Ok(Provenance {
-        source,
-        signature,
-        pinned,
-        skipped: false,
-    })
+    let verification = verifier.verify(&place, manifest, evidence);
+    Ok(grade::provenance(reference, verification.verdict()))
 }
 
 /// The annotations of a manifest that was checked when it was fetched.
@@ -298,24 +268,4 @@ fn annotations(manifest: &[u8]) -> BTreeMap<String, String> {
     }
     let manifest: Manifest = serde_json::from_slice(manifest).unwrap_or_default();
     manifest.annotations
-}
-
-/// The limits that follow from a policy under a ceiling.
-fn limits_of(policy: &Policy, ceiling: Option<&Policy>) -> Limits {
-    let nobody = ArtifactIdentity::new(Digest::from_bytes([0; 32]), String::new(), None);
-    let admission = Admission {
-        ceiling,
-        strict: false,
-        bound_roots: &BTreeSet::new(),
-        tenant: Tenant::local(),
-    };
-    *policy.admit(&nobody, &admission).limits()
-}
-
-/// Where a request stands, for sentences.
-fn where_asked(origin: RequestOrigin) -> &'static str {
-    match origin {
-        RequestOrigin::Layer => "policy layer",
-        RequestOrigin::Section => "permission section",
-    }
 }

@@ -42,7 +42,7 @@ pub(crate) fn run(
         engine::open_to_install(settings, &arguments.remote, &arguments.believed, "rollback")?;
     let plan = opened.runtime.plan_rollback(name)?;
     let policy = plan.rollback().map(|rollback| rollback.policy.clone());
-    let mut what = Review::of(settings, &plan, None, true).update_page();
+    let mut what = Review::of(settings, &plan, None, true).update_page(settings);
     if let Some(policy) = &policy {
         what.page(&policy_page(policy)).end();
     }

@@ -153,7 +153,7 @@ impl Run<'_> {
         };
         let review = Review::of(self.settings, &plan, self.ceiling, true);
         let mut facts = facts(&plan, &review);
-        let page = review.update_page();
+        let page = review.update_page(self.settings);
         if self.arguments.check {
             self.tell(&page)?;
             set(&mut facts, "outcome", json!("available"));

@@ -53,6 +53,13 @@ fn demo() {
       clocks       tell the time, and wait
       stdio, terminal, exit, io: stays inside the sandbox
 
+    Grade
+      B  (documentation 80 of 100)
+      -10 a local file, which nobody vouches for  provenance.file
+      -5  1 of 1 declared memories has no maximum  limits.memory-undeclared
+      -5  neither the manifest nor the component names a licence  documentation.no-licence
+      and 11 more: casemate report
+
     Granted
       nothing: no files, no network, no variables
 
@@ -212,6 +219,13 @@ fn add_shows_what_it_is_and_grants_nothing() {
       clocks       tell the time, and wait
       stdio, terminal, exit, io: stays inside the sandbox
 
+    Grade
+      F  (documentation 30 of 100)
+      -15 no category, no description and no documented world came with it  documentation.no-purpose
+      -10 a local file, which nobody vouches for  provenance.file
+      -5  its tools lead to code for files, and no purpose is declared  reach.code
+      and 20 more: casemate report
+
     Granted
       nothing: no files, no network, no variables
     "#)
@@ -244,6 +258,13 @@ fn what_compiling_a_large_component_costs_is_said_once() {
     It could ask for
       nothing
 
+    Grade
+      D  (documentation 65 of 100)
+      -15 no category, no description and no documented world came with it  documentation.no-purpose
+      -10 a local file, which nobody vouches for  provenance.file
+      -5  1 of 1 declared memories has no maximum  limits.memory-undeclared
+      and 4 more: casemate report
+
     Granted
       nothing: no files, no network, no variables
 
@@ -265,6 +286,13 @@ fn what_compiling_a_large_component_costs_is_said_once() {
 
     It could ask for
       nothing
+
+    Grade
+      D  (documentation 65 of 100)
+      -15 no category, no description and no documented world came with it  documentation.no-purpose
+      -10 a local file, which nobody vouches for  provenance.file
+      -5  1 of 1 declared memories has no maximum  limits.memory-undeclared
+      and 4 more: casemate report
 
     Granted
       nothing: no files, no network, no variables

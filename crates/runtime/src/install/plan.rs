@@ -116,6 +116,12 @@ impl InstallPlan {
         &self.inspected
     }
 
+    /// The bytes themselves.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        self.artifact.bytes()
+    }
+
     /// Exposed names of its tools, in the order of [`InspectedComponent::tools`].
     #[must_use]
     pub fn tool_names(&self) -> &[String] {
