@@ -16,6 +16,8 @@ pub(crate) struct Build<'b> {
     pub(crate) section: Option<&'b str>,
     /// Whether it asks for the environment.
     pub(crate) reaches: bool,
+    /// Whether it takes an argument.
+    pub(crate) takes: bool,
 }
 
 impl Default for Build<'_> {
@@ -25,6 +27,7 @@ impl Default for Build<'_> {
             description: "Says a letter.",
             section: None,
             reaches: false,
+            takes: false,
         }
     }
 }
@@ -38,17 +41,21 @@ impl Build<'_> {
                 "(import \"wasi:cli/environment@0.2.0\" (instance (export \"get-environment\" (func (result (list (tuple string string)))))))"
             }
         };
+        let (core, argument) = match self.takes {
+            false => ("", ""),
+            true => ("(param i32)", "(param \"loud\" bool)"),
+        };
         let text = format!(
             r#"(component {import}
   (core module $main
     (memory (export "memory") 1)
     (data (i32.const 64) "{}")
-    (func (export "say") (result i32)
+    (func (export "say") {core} (result i32)
       (i32.store (i32.const 0) (i32.const 64))
       (i32.store (i32.const 4) (i32.const 1))
       (i32.const 0)))
   (core instance $main (instantiate $main))
-  (func (export "say") (result string)
+  (func (export "say") {argument} (result string)
     (canon lift (core func $main "say") (memory $main "memory"))))"#,
             self.says
         );

@@ -8,6 +8,7 @@
     reason = "tests"
 )]
 
+mod approving;
 mod bad_input;
 mod bindings;
 #[path = "../../../runtime/tests/common/mod.rs"]

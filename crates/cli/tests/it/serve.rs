@@ -12,6 +12,8 @@ pub(crate) struct Client {
     pub(crate) stdin: Option<ChildStdin>,
     stdout: BufReader<ChildStdout>,
     id: u64,
+    /// The methods of what the server said without being asked, as far as it was read.
+    pub(crate) news: Vec<String>,
 }
 
 impl Client {
@@ -32,6 +34,7 @@ impl Client {
             stdin,
             stdout,
             id: 0,
+            news: Vec::new(),
         };
         let hello = json!({
             "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": { "name": "test", "version": "1" },
@@ -74,10 +77,12 @@ impl Client {
             if message["id"] == id {
                 return message;
             }
+            let method = message["method"].as_str().unwrap_or_default();
+            self.news.push(method.to_owned());
         }
     }
 
-    fn read_note(&mut self) -> Value {
+    pub(crate) fn read_note(&mut self) -> Value {
         let arguments = json!({ "path": "/workspace/a.txt", "first": 1 });
         self.request(
             "tools/call",
