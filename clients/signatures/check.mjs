@@ -2,7 +2,7 @@
 // Casemate accepts; what Casemate signs, `@sigstore/verify` accepts; and neither accepts it tampered with.
 //
 // The form that cosign had before its version 3 is in no package of npm's: that part speaks it with Node's own cryptography, and is
-// written by this project on both sides.
+// written by this project on both sides. `legacy/` beside this has the Rust crate `sigstore` on the other side, and is no part of .ci/run.
 //
 // Usage: run --casemate PATH. Prints a line per check, then how many there were; exits with 1 if one failed.
 

@@ -7,6 +7,7 @@ mod key_files;
 mod keys;
 mod own;
 mod roots;
+mod sigstore_rs;
 
 use std::path::{Path, PathBuf};
 
