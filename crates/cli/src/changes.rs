@@ -4,16 +4,13 @@ use crate::inspection::in_words;
 use crate::print::{BAD, CAUTION, FAINT, GOOD, Page, STRONG};
 use casemate_runtime::difference::{
     Definition, Difference, Direction, ReachChange, SchemaChanges, TextChange, ToolChange,
-    ToolChangeKind,
+    ToolChangeKind, cut, parting,
 };
 use casemate_runtime::inspect::Memory;
 use serde_json::{Value, json};
 
 /// Most characters of a text that are shown, before and after.
 const MAX_TEXT: usize = 600;
-
-/// Characters before the place where two texts part, which are shown to say where that is.
-const BEFORE: usize = 60;
 
 /// Most functions that are named; the others are counted.
 const MAX_FUNCTIONS: usize = 6;
@@ -124,7 +121,9 @@ fn tool(page: &mut Page, change: &ToolChange) {
                 .styled(STRONG, &change.name)
                 .end();
             if let Some(description) = description {
-                page.text("      ").word(&cut(description, 0)).end();
+                page.text("      ")
+                    .word(&cut(description, 0, MAX_TEXT))
+                    .end();
             }
         }
         ToolChangeKind::Removed => {
@@ -162,10 +161,13 @@ fn changed(page: &mut Page, definition: &Definition) {
 fn text(page: &mut Page, margin: &str, change: &TextChange) {
     let none = || "(none)".to_owned();
     let from = match (&change.old, &change.new) {
-        (Some(old), Some(new)) => parting(old, new),
+        (Some(old), Some(new)) => parting(old, new, MAX_TEXT),
         _ => 0,
     };
-    let shown = |text: &Option<String>| text.as_deref().map_or_else(none, |text| cut(text, from));
+    let shown = |text: &Option<String>| {
+        text.as_deref()
+            .map_or_else(none, |text| cut(text, from, MAX_TEXT))
+    };
     page.text(margin)
         .styled(BAD, "was ")
         .word(&shown(&change.old))
@@ -239,35 +241,6 @@ fn reach(page: &mut Page, change: &ReachChange) {
         }
     }
     page.text("      ").word(&named).end();
-}
-
-/// Where two long texts begin to differ, less what shows where that is.
-fn parting(old: &str, new: &str) -> usize {
-    if old.chars().count().max(new.chars().count()) <= MAX_TEXT {
-        return 0;
-    }
-    let same = old
-        .chars()
-        .zip(new.chars())
-        .take_while(|(a, b)| a == b)
-        .count();
-    same.saturating_sub(BEFORE)
-}
-
-/// A part of a text, and how much is left out of it.
-fn cut(text: &str, from: usize) -> String {
-    let all = text.chars().count();
-    let shown: String = text.chars().skip(from).take(MAX_TEXT).collect();
-    let rest = all.saturating_sub(from).saturating_sub(MAX_TEXT);
-    let before = match from.min(all) {
-        0 => String::new(),
-        skipped => format!("({skipped} characters) … "),
-    };
-    let after = match rest {
-        0 => String::new(),
-        left => format!(" … ({left} more characters)"),
-    };
-    format!("{before}{shown}{after}")
 }
 
 /// The same as JSON.

@@ -116,5 +116,21 @@ impl Default for Tenant {
     }
 }
 
+impl ComponentName {
+    /// The name that a component gets after a text that somebody else chose, such as the name of its file without the
+    /// ending: in lower case, with `-` for every other character. `None` where that is no name.
+    pub fn after(text: &str) -> Option<Self> {
+        let name: String = text
+            .to_ascii_lowercase()
+            .chars()
+            .map(|character| match character {
+                'a'..='z' | '0'..='9' => character,
+                _ => '-',
+            })
+            .collect();
+        name.trim_matches('-').parse().ok()
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -3,11 +3,13 @@
 //! Pure and deterministic: equal components give no difference, and the two orders of a comparison mirror each other. Bytes, code
 //! size and addresses say nothing to a person and are left out; whoever compares those compares digests.
 
+mod excerpt;
 mod schema;
 
 use crate::inspect::{Capability, InspectedComponent, InspectedTool, Memory, Producer};
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use excerpt::{cut, parting};
 pub use schema::{MAX_SCHEMA_CHANGES, MAX_SCHEMA_TEXT, SchemaChange, SchemaChanges};
 
 /// What is different; every list is in the order of its names.

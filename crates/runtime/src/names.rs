@@ -18,17 +18,7 @@ const HASH_DIGITS: usize = 8;
 /// The name that a component gets after its file: `My_Tool.wasm` becomes `my-tool`.
 #[must_use]
 pub fn component_name(file: &Path) -> Option<ComponentName> {
-    let name: String = file
-        .file_stem()?
-        .to_string_lossy()
-        .to_ascii_lowercase()
-        .chars()
-        .map(|character| match character {
-            'a'..='z' | '0'..='9' => character,
-            _ => '-',
-        })
-        .collect();
-    name.trim_matches('-').parse().ok()
+    ComponentName::after(&file.file_stem()?.to_string_lossy())
 }
 
 /// Two functions of a component would have one name.

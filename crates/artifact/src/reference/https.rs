@@ -67,17 +67,7 @@ impl HttpsReference {
     /// ending, in lower case, with `-` for every other character. `None` where that is no name.
     pub fn component_name(&self) -> Option<ComponentName> {
         let last = self.url.path_segments()?.next_back()?;
-        let name: String = Path::new(last)
-            .file_stem()?
-            .to_string_lossy()
-            .to_ascii_lowercase()
-            .chars()
-            .map(|character| match character {
-                'a'..='z' | '0'..='9' => character,
-                _ => '-',
-            })
-            .collect();
-        name.trim_matches('-').parse().ok()
+        ComponentName::after(&Path::new(last).file_stem()?.to_string_lossy())
     }
 }
 

@@ -65,10 +65,10 @@ fn s189_a_person_sees_what_changes() {
 #[test]
 fn long_texts_are_cut_where_they_part_and_counted() {
     let (old, new) = ("a".repeat(1_500), format!("{}b", "a".repeat(1_499)));
-    let from = parting(&old, &new);
-    let (old, new) = (cut(&old, from), cut(&new, from));
-    assert!(old.starts_with("(1439 characters) … a"), "{old}");
+    let from = parting(&old, &new, MAX_TEXT);
+    let (old, new) = (cut(&old, from, MAX_TEXT), cut(&new, from, MAX_TEXT));
+    assert!(old.starts_with("(1449 characters) … a"), "{old}");
     assert!(new.ends_with("ab") && old.ends_with("aa"), "{new}");
-    assert!(cut(&"x".repeat(700), 0).ends_with(" … (100 more characters)"));
-    assert_eq!(cut("short", 0), "short");
+    assert!(cut(&"x".repeat(700), 0, MAX_TEXT).ends_with(" … (100 more characters)"));
+    assert_eq!(cut("short", 0, MAX_TEXT), "short");
 }

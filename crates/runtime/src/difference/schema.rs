@@ -1,5 +1,6 @@
 //! Where two JSON Schemas differ.
 
+use super::excerpt::{cut, parting};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 
@@ -60,13 +61,13 @@ impl SchemaChanges {
         let (old, new) = (old.map(Value::to_string), new.map(Value::to_string));
         // Both are cut from the same place on, so that what differs is in what is shown.
         let from = match (&old, &new) {
-            (Some(old), Some(new)) => shared(old, new),
+            (Some(old), Some(new)) => parting(old, new, MAX_SCHEMA_TEXT),
             _ => 0,
         };
         self.told.push(SchemaChange {
             path: path.to_owned(),
-            old: old.map(|text| cut(&text, from)),
-            new: new.map(|text| cut(&text, from)),
+            old: old.map(|text| cut(&text, from, MAX_SCHEMA_TEXT)),
+            new: new.map(|text| cut(&text, from, MAX_SCHEMA_TEXT)),
         });
     }
 
@@ -136,33 +137,4 @@ impl SchemaChanges {
             self.tell(path, None, Some(&Value::from(word.as_str())));
         }
     }
-}
-
-/// How many characters two texts begin with in common, less some that show where that is.
-fn shared(old: &str, new: &str) -> usize {
-    const BEFORE: usize = 40;
-    let same = old.chars().zip(new.chars()).take_while(|(a, b)| a == b);
-    let same = same.count();
-    let fits = |text: &str| text.chars().count() <= MAX_SCHEMA_TEXT;
-    if fits(old) && fits(new) {
-        0
-    } else {
-        same.saturating_sub(BEFORE)
-    }
-}
-
-/// A part of a text, with the number of characters that are left out before and after it.
-fn cut(text: &str, from: usize) -> String {
-    let all = text.chars().count();
-    let shown: String = text.chars().skip(from).take(MAX_SCHEMA_TEXT).collect();
-    let rest = all.saturating_sub(from).saturating_sub(MAX_SCHEMA_TEXT);
-    let before = match from.min(all) {
-        0 => String::new(),
-        skipped => format!("({skipped} characters) … "),
-    };
-    let after = match rest {
-        0 => String::new(),
-        left => format!(" … ({left} more characters)"),
-    };
-    format!("{before}{shown}{after}")
 }
