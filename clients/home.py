@@ -140,11 +140,9 @@ class Setup:
         return ["serve", "--workspace", str(self.workspace)]
 
     def records(self):
-        """The audit log."""
-        records = []
-        for file in sorted((self.home / "audit").glob("*.jsonl")):
-            records += [json.loads(text) for text in file.read_text().splitlines()]
-        return records
+        """The records of calls."""
+        file = self.home / "audit" / "calls.jsonl"
+        return [json.loads(text) for text in file.read_text().splitlines()] if file.exists() else []
 
     def remove(self):
         shutil.rmtree(self.place, ignore_errors=True)

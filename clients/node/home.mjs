@@ -2,7 +2,7 @@
 
 import { spawn, spawnSync } from 'node:child_process';
 import { createServer } from 'node:http';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -149,21 +149,14 @@ export class Setup {
     return ['serve', '--workspace', this.workspace];
   }
 
-  /** The audit log. */
+  /** The records of calls. */
   records() {
-    const folder = join(this.home, 'audit');
-    let files = [];
-    try {
-      files = readdirSync(folder).filter((name) => name.endsWith('.jsonl'));
-    } catch {
-      return [];
-    }
-    return files.flatMap((name) =>
-      readFileSync(join(folder, name), 'utf8')
-        .split('\n')
-        .slice(0, -1)
-        .map((line) => JSON.parse(line)),
-    );
+    const file = join(this.home, 'audit', 'calls.jsonl');
+    if (!existsSync(file)) return [];
+    return readFileSync(file, 'utf8')
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => JSON.parse(line));
   }
 
   remove() {
