@@ -6,7 +6,8 @@ use crate::error::CommandError;
 use crate::progress::Arriving;
 use crate::settings::Settings;
 use casemate_artifact::{
-    FetchRequest, LockEntry, LockFile, Package, Reference, Sources, VerifiedArtifact, fetch,
+    Evidence, FetchRequest, LockEntry, LockFile, Package, Reference, Sources, VerifiedArtifact,
+    fetch,
 };
 use casemate_policy::ComponentName;
 use casemate_runtime::docs::{MAX_WIT_BYTES, bundle_wit};
@@ -25,6 +26,20 @@ pub(crate) fn installed(
     })
 }
 
+/// The signatures that were kept when a component was added; none where none came with it.
+pub(crate) fn kept_evidence(
+    settings: &Settings,
+    entry: &LockEntry,
+) -> Result<Evidence, CommandError> {
+    let Some(digest) = &entry.evidence else {
+        return Ok(Evidence::default());
+    };
+    let json = settings.home.store().get_evidence(digest)?;
+    Evidence::from_json(&json).map_err(|error| {
+        CommandError::failed(format!("the kept signatures cannot be read: {error}"))
+    })
+}
+
 /// A component's bytes, with what is known besides them.
 pub(crate) struct Found {
     pub(crate) artifact: VerifiedArtifact,
@@ -32,11 +47,17 @@ pub(crate) struct Found {
     pub(crate) docs: Option<String>,
     /// The name that it is installed under, or would be called after its file.
     pub(crate) name: Option<ComponentName>,
-    pub(crate) installed: bool,
     /// What the lock says of it, where it is installed.
     pub(crate) entry: Option<LockEntry>,
     /// What came with it from a registry; nothing of it is verified.
     pub(crate) package: Option<Package>,
+}
+
+impl Found {
+    /// Whether it is what is installed, rather than a file or what a reference names.
+    pub(crate) fn is_installed(&self) -> bool {
+        self.entry.is_some()
+    }
 }
 
 /// Finds what `text` means: the installed component of that name, or else the file, or what a registry or server
@@ -55,7 +76,6 @@ pub(crate) fn find(
                 artifact,
                 docs,
                 name: Some(name),
-                installed: true,
                 entry: Some(entry),
                 package: None,
             });
@@ -87,7 +107,6 @@ pub(crate) fn find(
             Reference::Https(reference) => reference.component_name(),
             _ => None,
         },
-        installed: false,
         entry: None,
         package,
     })

@@ -5,10 +5,10 @@ use crate::engine;
 use crate::error::{CommandError, ExitStatus};
 use crate::findings::{self, Permissions};
 use crate::inspection::Inspection;
-use crate::location::{Found, author_wit, find};
+use crate::location::{Found, author_wit, find, kept_evidence};
 use crate::print::{Page, Printer};
 use crate::settings::Settings;
-use casemate_artifact::{Evidence, Package, Reference, Verification, Verifier, read_policy_path};
+use casemate_artifact::{Package, Reference, Verification, Verifier, read_policy_path};
 use casemate_policy::{Digest, Policy};
 use casemate_runtime::inspect::reached::Reached;
 use casemate_runtime::inspect::{IntakeLimits, inspect};
@@ -58,7 +58,7 @@ pub(crate) fn run(
     if arguments.format.json {
         let mut value = inspection.json();
         if let Some(object) = value.as_object_mut() {
-            object.insert("installed".to_owned(), found.installed.into());
+            object.insert("installed".to_owned(), found.is_installed().into());
             object.insert("reach".to_owned(), findings::reach_json(&reached));
             object.insert(
                 "text_findings".to_owned(),
@@ -83,7 +83,7 @@ pub(crate) fn run(
     permissions.page(&mut page);
     page.end();
     match &found.name {
-        Some(name) if found.installed => {
+        Some(name) if found.is_installed() => {
             page.text("installed; what it may do: ")
                 .line(&settings.command(&["policy", "show", name.as_str()]));
         }
@@ -145,17 +145,7 @@ fn provenance(
     };
     let (manifest, evidence) = match (&found.package, &found.entry) {
         (Some(package), _) => (Some(*package.manifest()), package.evidence().clone()),
-        (None, Some(entry)) => {
-            let kept = entry.evidence.as_ref();
-            let kept = kept.map(|digest| settings.home.store().get_evidence(digest));
-            let evidence = match kept.transpose()? {
-                Some(json) => Evidence::from_json(&json).map_err(|error| {
-                    CommandError::failed(format!("the signatures that were kept: {error}"))
-                })?,
-                None => Evidence::default(),
-            };
-            (entry.manifest, evidence)
-        }
+        (None, Some(entry)) => (entry.manifest, kept_evidence(settings, entry)?),
         (None, None) => return Ok(None),
     };
     let verifier = Verifier::load(&settings.home, settings.config.trust_root.as_deref())?;

@@ -4,7 +4,7 @@ use crate::arguments::{Bindings, Remote};
 use crate::engine;
 use crate::error::{CommandError, ExitStatus};
 use crate::grade;
-use crate::location::{Found, author_wit, find, installed};
+use crate::location::{Found, author_wit, find, kept_evidence};
 use crate::print::Printer;
 use crate::report::{self, Locations};
 use crate::settings::Settings;
@@ -89,7 +89,7 @@ pub(crate) fn run(
     input.previous = origin.previous.as_ref();
     let report = Report::of(&input);
     let locations = Locations {
-        component: match found.installed {
+        component: match found.is_installed() {
             true => "casemate.lock".to_owned(),
             false => report::relative(Path::new(&arguments.component)),
         },
@@ -128,7 +128,7 @@ impl Judged {
                 location: Some(report::relative(path)),
             });
         }
-        let Some(name) = found.name.as_ref().filter(|_| found.installed) else {
+        let Some(name) = found.name.as_ref().filter(|_| found.is_installed()) else {
             return Ok(Self {
                 policy: None,
                 limits: Limits::default(),
@@ -153,7 +153,7 @@ impl Judged {
 /// What it is called: the installed name, the name of the file, or the reference.
 fn called(typed: &str, found: &Found) -> String {
     match &found.name {
-        Some(name) if found.installed => name.to_string(),
+        Some(name) if found.is_installed() => name.to_string(),
         _ if found.artifact.identity().source().starts_with("file:") => {
             Path::new(typed).file_name().map_or_else(
                 || typed.to_owned(),
@@ -176,11 +176,9 @@ struct Origin {
 
 impl Origin {
     fn of(arguments: &Arguments, settings: &Settings, found: &Found) -> Result<Self, CommandError> {
-        match &found.name {
-            Some(name) if found.installed => {
-                Self::of_installed(settings, &installed(settings, name)?)
-            }
-            _ => Self::of_reference(arguments, settings, found),
+        match &found.entry {
+            Some(entry) => Self::of_installed(settings, entry),
+            None => Self::of_reference(arguments, settings, found),
         }
     }
 
@@ -188,12 +186,7 @@ impl Origin {
     fn of_installed(settings: &Settings, entry: &LockEntry) -> Result<Self, CommandError> {
         let store = settings.home.store();
         let reference = Reference::parse(&entry.source, Path::new("/"))?;
-        let evidence = match &entry.evidence {
-            Some(digest) => Evidence::from_json(&store.get_evidence(digest)?).map_err(|error| {
-                CommandError::failed(format!("the kept signatures cannot be read: {error}"))
-            })?,
-            None => Evidence::default(),
-        };
+        let evidence = kept_evidence(settings, entry)?;
         let manifest = entry.manifest.unwrap_or(entry.digest);
         let annotations = match &entry.manifest {
             Some(digest) => annotations(&store.get_manifest(digest)?),
